@@ -1,0 +1,186 @@
+"""The parameters: read from params.yaml, checked, handed on section by section."""
+
+from datetime import date
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import InputError
+from pipeline.tables import project_root
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Months = Annotated[int, Field(ge=1, le=60)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+class Section(BaseModel):
+    """A section of params.yaml: refuses names it does not know and values of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Extracts(Section):
+    folder: Annotated[str, Field(min_length=1)]
+
+
+class Simulate(Section):
+    size: Annotated[int, Field(ge=1_000, le=20_000_000)]
+    seed: Seed
+    true_irr: Annotated[float, Field(gt=0, le=5)]
+
+
+class Study(Section):
+    contacts_from: date
+    contacts_to: date
+    referrals_from: date
+    referrals_to: date
+
+    @model_validator(mode="after")
+    def dates_in_order(self):
+        """Hold the dates to contacts_from < referrals_from < referrals_to < contacts_to."""
+        if not self.contacts_from < self.referrals_from < self.referrals_to < self.contacts_to:
+            raise ValueError("must be in the order contacts_from, referrals_from, referrals_to, contacts_to")
+        return self
+
+
+class Claim(Section):
+    referred_from: date
+    complete_by: date
+    months: Months
+
+
+class Linkage(Section):
+    floor: Probability
+    accept_from: Probability
+    shared_by_at_most: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def floor_below_threshold(self):
+        """Hold the floor to at most the accept threshold."""
+        if self.floor > self.accept_from:
+            raise ValueError("accept_from must not lie below floor")
+        return self
+
+
+class Panel(Section):
+    months_before: Months
+    months_after: Months
+    washout_days: Annotated[int, Field(ge=0, le=365)]
+    trigger_months: Months
+    lag_edges: Annotated[list[Months], Field(min_length=1)]
+    comparisons_per_month: Count
+    minimum_cohort: Count
+    seed: Seed
+
+    @model_validator(mode="after")
+    def windows_fit(self):
+        """Hold the lag edges to rise, and the washout to leave something to count."""
+        if self.lag_edges != sorted(set(self.lag_edges)):
+            raise ValueError("lag_edges must rise")
+        if self.trigger_months > self.months_before:
+            raise ValueError("trigger_months must not exceed months_before")
+        if self.washout_days >= 28 * self.months_after:
+            raise ValueError("washout_days must be shorter than months_after")
+        return self
+
+
+class Effect(Section):
+    draws: Annotated[int, Field(ge=20, le=100_000)]
+    seed: Seed
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    unengaged_irr: Annotated[list[Annotated[float, Field(gt=0, le=5)]], Field(min_length=1)]
+
+
+class PassMarks(Section):
+    balance_at_most: Annotated[float, Field(gt=0)]
+    effective_comparisons_at_least: Count
+    pre_trend_p_at_least: Probability
+    falsification_p_at_least: Probability
+    influence_at_most: Annotated[float, Field(gt=0)]
+    clusters_at_least: Count
+    link_rate_at_least: Probability
+    precision_at_least: Probability
+    recall_at_least: Probability
+
+
+class Sensitivity(Section):
+    months_after: Annotated[list[Months], Field(min_length=1)]
+    washout_days: Annotated[list[Annotated[int, Field(ge=0, le=365)]], Field(min_length=1)]
+    accept_from: Annotated[list[Probability], Field(min_length=1)]
+    draws: Annotated[int, Field(ge=20, le=100_000)]
+
+
+class Disclosure(Section):
+    threshold: Annotated[int, Field(ge=1)]
+    rounding: Annotated[int, Field(ge=1)]
+
+
+class Report(Section):
+    scheme: Annotated[str, Field(min_length=1)]
+
+
+class Parameters(Section):
+    """All sections, or those that a stage declares; the others are None."""
+
+    extracts: Extracts | None = None
+    simulate: Simulate | None = None
+    study: Study | None = None
+    claim: Claim | None = None
+    linkage: Linkage | None = None
+    panel: Panel | None = None
+    effect: Effect | None = None
+    pass_marks: PassMarks | None = None
+    sensitivity: Sensitivity | None = None
+    disclosure: Disclosure | None = None
+    report: Report | None = None
+
+
+def load_sections(*names: str) -> dict:
+    """Return the sections `names` of params.yaml as plain values, dates as ISO text.
+
+    Without names, all sections. Raises InputError when the file cannot be read or a section is missing.
+    """
+    path = project_root() / "params.yaml"
+    try:
+        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise InputError(f"params.yaml{line}: cannot be read. Mend it, or restore it with `git checkout params.yaml`.") from None
+    if not isinstance(sections, dict):
+        raise InputError("params.yaml: holds no sections. Restore it with `git checkout params.yaml`.")
+    InputError.collect([f"params.yaml: the section {name} is missing. Restore it from git." for name in names if name not in sections])
+    return {name: plain(sections[name]) for name in (names or sections)}
+
+
+def plain(value):
+    """Return `value` with dates as ISO text, so that it can be written into a notebook."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def check_params(sections: dict) -> Parameters:
+    """Return `sections` as checked Parameters.
+
+    Raises InputError that lists every unknown name and every value out of range at once.
+    """
+    try:
+        return Parameters.model_validate(sections)
+    except ValidationError as error:
+        InputError.collect([describe_mistake(mistake) for mistake in error.errors()])
+
+
+def describe_mistake(mistake: dict) -> str:
+    """Return one line about a mistake that pydantic found: where, what was found, what to do."""
+    where = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        return f"params.yaml, {where}: no such parameter. Correct the name or remove it; the README lists them all."
+    if mistake["type"] == "missing":
+        return f"params.yaml, {where}: missing. Restore it from git."
+    message = mistake["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(mistake["input"], dict) else f" Found {mistake['input']!r}."
+    return f"params.yaml, {where}: {message[0].lower()}{message[1:]}.{found} Change the value."
