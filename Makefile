@@ -1,0 +1,36 @@
+# The two commands of the README, and what they need. On Windows without make, the README lists the same steps.
+SHELL := /bin/sh
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+READY := .venv/.ready
+# The first Python that is new enough, not too new, and able to make a virtual environment.
+FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done
+
+.PHONY: report test lab setup benchmark
+
+report: $(READY)
+	@$(BIN)/python -m pipeline.check
+	@$(BIN)/dvc repro
+	@echo "Open reports/evaluation.html or reports/evaluation.pdf."
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+lab: $(READY)
+	@$(BIN)/jupyter lab --notebook-dir=.
+
+setup: $(READY)
+
+benchmark: $(READY)
+	@$(BIN)/python benchmarks/run.py
+
+# The packages come from the lock with their hashes, uv first because it installs the rest in seconds.
+$(READY): requirements.lock pyproject.toml
+	@python=$$($(FIND_PYTHON)); test -n "$$python" || { echo "No Python 3.11 to 3.13 that can make a virtual environment was found. Install one (on Debian: python3 and python3-venv)." >&2; exit 1; }; \
+	test -d .venv || $$python -m venv .venv
+	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
+	@$(BIN)/uv pip sync --python $(BIN) --require-hashes requirements.lock
+	@$(BIN)/uv pip install --python $(BIN) --quiet --no-deps --no-build-isolation -e .
+	@! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/nbstripout --install
+	@touch $(READY)

@@ -1,0 +1,92 @@
+"""Runs one notebook as a stage: `python -m pipeline.runner 03_panel`.
+
+The notebook gets exactly the sections of params.yaml that its stage declares in dvc.yaml. It is executed
+into a folder that only its owner can read, because a failed notebook and its traceback hold data; the copy
+reaches reports/ only on success, without what was printed to stderr.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from pipeline.errors import InputError
+from pipeline.params import check_params, load_sections
+from pipeline.tables import DERIVED, REPORTS, project_root, replace_file
+
+EXECUTED = DERIVED / "executed"
+PUBLISHED = REPORTS / "notebooks"
+
+
+def declared_sections(stage: str) -> list[str]:
+    """Return the sections of params.yaml that `stage` declares in dvc.yaml.
+
+    Raises InputError when there is no such stage.
+    """
+    stages = yaml.safe_load((project_root() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    if stage not in stages:
+        raise InputError(f"Stage {stage}: not in dvc.yaml. The stages are {', '.join(stages)}.")
+    return stages[stage].get("params", [])
+
+
+def execute_stage(stage: str) -> Path:
+    """Execute the notebook of `stage` and return where the executed copy lies, on the secure disk.
+
+    Raises InputError with our own message, or with the exception's type and cell but never its text.
+    """
+    # Imported here: papermill takes a second, and a mistake in the parameters should be told at once.
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    sections = load_sections(*declared_sections(stage))
+    check_params(sections)
+    EXECUTED.mkdir(mode=0o700, parents=True, exist_ok=True)
+    executed = EXECUTED / f"{stage}.ipynb"
+    # Warnings of the kernel print temporary paths and, at worst, values.
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        execute_notebook(f"notebooks/{stage}.ipynb", executed, parameters={"sections": sections}, kernel_name="python3")
+    except PapermillExecutionError as error:
+        raise InputError(describe_failure(stage, error)) from None
+    return executed
+
+
+def describe_failure(stage: str, error) -> str:
+    """Return what a user may see of a failed notebook.
+
+    `error` is papermill's: its ename and evalue are the exception's type and text, cell_index the cell counted from 0.
+    """
+    if error.ename == InputError.__name__:
+        return f"{stage} stopped.\n{error.evalue}"
+    return (
+        f"{stage} stopped in cell {error.cell_index} of notebooks/{stage}.ipynb with {error.ename}. Its text may hold data and is not shown; "
+        f"whoever may see the data finds it in {(EXECUTED / stage).as_posix()}.ipynb."
+    )
+
+
+def publish_notebook(stage: str, executed: Path) -> None:
+    """Copy an executed notebook to reports/, without stderr."""
+    notebook = nbformat.read(executed, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    replace_file(PUBLISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
+
+
+def main(stage: str) -> int:
+    """Run `stage` from the project's root and return the exit code."""
+    try:
+        os.chdir(project_root())
+        publish_notebook(stage, execute_stage(stage))
+    except InputError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m pipeline.runner STAGE, for example 03_panel.")
+    sys.exit(main(sys.argv[1]))
