@@ -27,10 +27,10 @@ benchmark: $(READY)
 # The packages come from the lock with their hashes, uv first because it installs the rest in seconds.
 $(READY): requirements.lock pyproject.toml
 	@python=$$($(FIND_PYTHON)); test -n "$$python" || { echo "No Python 3.11 to 3.13 that can make a virtual environment was found. Install one (on Debian: python3 and python3-venv)." >&2; exit 1; }; \
-	test -d .venv || $$python -m venv .venv
+	echo "Setting up .venv, once: about a minute."; test -d .venv || $$python -m venv .venv
 	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	@$(BIN)/uv pip sync --python $(BIN) --require-hashes requirements.lock
-	@$(BIN)/uv pip install --python $(BIN) --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes requirements.lock
+	@$(BIN)/uv pip install --python .venv --quiet --no-deps --no-build-isolation -e .
 	@! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/nbstripout --install
 	@touch $(READY)

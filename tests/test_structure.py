@@ -1,0 +1,152 @@
+"""dvc.yaml, the notebooks and the imports must tell one story."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+NOTEBOOK_STAGES = [stage for stage in STAGES if stage != "simulate"]
+PLUMBING = {"tables", "params", "validation", "extracts", "runner", "check", "simulate"}
+LOCK = "requirements.lock"
+
+
+def notebook(stage):
+    return json.loads((ROOT / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8"))
+
+
+def code_cells(stage):
+    return ["".join(cell["source"]) for cell in notebook(stage)["cells"] if cell["cell_type"] == "code"]
+
+
+def source(stage):
+    if stage == "simulate":
+        return (ROOT / "pipeline/simulate.py").read_text(encoding="utf-8")
+    return "\n".join(code_cells(stage))
+
+
+def pipeline_imports(text):
+    """The modules of pipeline/ that a text imports."""
+    modules = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline."):
+            modules.add(node.module.split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("pipeline.")}
+    return modules
+
+
+def all_imports(text):
+    """The modules that a text imports, and those that these import in turn."""
+    found, left = set(), pipeline_imports(text)
+    while left:
+        module = left.pop()
+        found.add(module)
+        left |= pipeline_imports((ROOT / "pipeline" / f"{module}.py").read_text(encoding="utf-8")) - found
+    return found
+
+
+def named(text, function):
+    """The literal first arguments with which `function` is called in a text."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function]
+    return [argument.value for call in calls for argument in call.args if isinstance(argument, ast.Constant)]
+
+
+def paths(entries):
+    return {next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries or []}
+
+
+def declared(stage, *kinds):
+    return set().union(*(paths(STAGES[stage].get(kind)) for kind in kinds))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_described_in_one_sentence(stage):
+    assert re.fullmatch(r"[A-Z][^\n]+[.?]", STAGES[stage]["desc"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_parameters_it_loads(stage):
+    assert STAGES[stage].get("params", []) == named(source(stage), "load_sections")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_modules_it_imports_and_on_no_other(stage):
+    modules = {f"pipeline/{module}.py" for module in all_imports(source(stage))}
+    if stage == "simulate":
+        modules.add("pipeline/simulate.py")
+    assert {dep for dep in declared(stage, "deps") if dep.endswith(".py")} == modules
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_stage_depends_on_the_tables_it_reads(stage):
+    text = source(stage)
+    read = {f"data/derived/{name}.parquet" for name in named(text, "read_table")}
+    read |= {f"data/reference/{name}.csv" for name in named(text, "read_reference")}
+    data = {dep for dep in declared(stage, "deps") if dep.startswith(("data/derived/", "data/reference/"))}
+    assert data == read
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_stage_makes_the_tables_it_writes(stage):
+    written = {f"data/derived/{name}.parquet" for name in named(source(stage), "write_table")}
+    assert {out for out in declared(stage, "outs", "plots", "metrics") if out.startswith("data/derived/") and out.endswith(".parquet")} == written
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_its_notebook_and_the_lock(stage):
+    assert LOCK in declared(stage, "deps")
+    if stage != "simulate":
+        assert f"notebooks/{stage}.ipynb" in declared(stage, "deps")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_outputs_stay_until_they_are_replaced_and_personal_data_is_never_cached(stage):
+    for kind in ("outs", "metrics", "plots"):
+        for entry in STAGES[stage].get(kind, []):
+            assert isinstance(entry, dict), entry
+            (path, options), = entry.items()
+            assert options.get("persist"), path
+            if path.startswith("data/"):
+                assert options.get("cache") is False, path
+
+
+def test_only_simulation_and_the_reports_demonstration_box_touch_the_truth():
+    assert [stage for stage in STAGES if any("data/truth" in dep for dep in declared(stage, "deps"))] == ["06_report"]
+    assert [stage for stage in STAGES if any("data/truth" in out for out in declared(stage, "outs"))] == ["simulate"]
+    for stage in NOTEBOOK_STAGES:
+        assert ("truth" in " ".join(named(source(stage), "read_truth")) or "read_truth" in source(stage)) == (stage == "06_report"), stage
+    readers = [path.name for path in (ROOT / "pipeline").glob("*.py") if re.search(r"\bTRUTH\b|data/truth", path.read_text(encoding="utf-8"))]
+    assert sorted(readers) == ["simulate.py", "tables.py"]
+
+
+def test_method_modules_import_no_plumbing():
+    for path in (ROOT / "pipeline").glob("*.py"):
+        if path.stem not in PLUMBING:
+            assert not pipeline_imports(path.read_text(encoding="utf-8")) & PLUMBING, path.name
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_notebook_orchestrates_and_computes_nothing_itself(stage):
+    loops = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.ListComp, ast.DictComp, ast.SetComp, ast.Lambda)
+    for cell in code_cells(stage):
+        assert not [node for node in ast.walk(ast.parse(cell)) if isinstance(node, loops)], cell
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_notebook_has_one_parameters_cell_and_stores_no_output(stage):
+    cells = notebook(stage)["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    assert len(tagged) == 1 and "load_sections" in "".join(tagged[0]["source"])
+    assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_modules_can_be_read_at_one_sitting():
+    long = {path.name: lines for path in (ROOT / "pipeline").glob("*.py") if (lines := path.read_text(encoding="utf-8").count("\n")) > 400}
+    assert not long
