@@ -61,6 +61,15 @@ def read_reference(name: str) -> pd.DataFrame:
     return pd.read_csv(project_root() / REFERENCE / f"{name}.csv")
 
 
+def read_truth(folder: str, name: str) -> pd.DataFrame:
+    """Return the table `name` of the truth behind the simulated extracts in `folder`; empty when there is no truth.
+
+    Only the report's demonstration box, the tests and the audit of the method may call this.
+    """
+    path = project_root() / TRUTH / Path(folder).name / f"{name}.parquet"
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+
 def report_path(relative: str) -> Path:
     """Return the path of a file under reports/, its folder made."""
     path = project_root() / REPORTS / relative
