@@ -1,0 +1,73 @@
+"""The words that readers see in place of the codes that tables hold: one dictionary per kind of code."""
+
+import pandas as pd
+
+LABELS = {
+    "outcome": {
+        "n_contacts": "All police contacts",
+        "n_caller": "Calls by the person",
+        "n_subject": "Contacts about the person",
+        "n_victim": "Contacts as a victim",
+        "n_101": "101 calls",
+        "n_999": "999 calls",
+        "n_attended": "Attended incidents",
+        "officer_minutes": "Officer minutes",
+    },
+    "comparison": {
+        "none": "No comparison (before and after)",
+        "not_yet_referred": "People not yet referred",
+        "never_engaged": "Referred, never engaged",
+        "referred_later": "The same people before their own referral",
+    },
+    "estimator": {
+        "naive": "Before and after, as published",
+        "sequential_trials": "Sequential trials",
+        "complier": "Complier effect",
+        "lagged_poisson": "Poisson on earlier contacts",
+        "lagged_outcome": "Poisson on earlier contacts",
+        "fixed_effects": "Person fixed effects",
+        "event_study": "Event study",
+    },
+    "estimand": {
+        "referral": "Being referred",
+        "engaged": "Engaging with the scheme",
+        "never_engaged": "Being referred without engaging",
+        "before_after": "Before and after",
+    },
+    "arm": {
+        "referred": "Referred",
+        "not_yet_referred": "Not yet referred",
+        "not_referred": "Not referred",
+        "all": "Everyone",
+    },
+    "period": {"before": "Before referral", "after": "After referral", "all": "Whole period"},
+    "flow": {"claim": "The published claim", "analysis": "The analysis"},
+    "flag": {"green": "green (balanced)", "amber": "amber (nearly balanced)", "red": "red (not balanced)"},
+    "severity": {"critical": "critical", "warning": "warning"},
+}
+
+
+def label(kind: str, code) -> str:
+    """Return the words for `code` of this `kind`, or the code itself with spaces where it is not in the list."""
+    if pd.isna(code):
+        return ""
+    return LABELS.get(kind, {}).get(str(code), str(code).replace("_", " "))
+
+
+def label_lag(covariate: str) -> str:
+    """Return a covariate's name in words: `n_lag_2_3` is contacts 2 to 3 months before."""
+    parts = covariate.split("_")
+    if covariate.startswith(("n_lag_", "log_lag_", "lag_")) and parts[-2:][0].isdigit() and parts[-1].isdigit():
+        first, last = parts[-2:]
+        span = f"month {first}" if first == last else f"months {first} to {last}"
+        return f"Contacts, {span} before"
+    known = {
+        "days_since_contact": "Days since the last contact",
+        "share_caller": "Share of contacts as caller",
+        "share_101": "Share of contacts by 101",
+        "age": "Age",
+        "index_month": "Month of time zero",
+    }
+    name, _, value = covariate.partition("=")
+    words = known.get(name, name.replace("_", " ").strip().capitalize())
+    return f"{words}: {value}" if value else words

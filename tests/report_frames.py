@@ -1,0 +1,166 @@
+"""Made-up tables in the shape that the stages write, for the tests of figures, wording and report."""
+
+import numpy as np
+import pandas as pd
+
+
+def attrition() -> pd.DataFrame:
+    """Return both flows, exact counts, one small loss."""
+    analysis = [
+        ("referred", "all referrals in the study window", 1402, 1252),
+        ("observed", "follow-up ends after the extract does", 1402, 1249),
+        ("linked", "not found in the contact records before referral", 1214, 1120),
+        ("analysed", "no contact in the months before referral", 1093, 1016),
+    ]
+    claim = [
+        ("referred", "all referrals in the study window", 1402, 1252),
+        ("accepted", "not accepted", 1203, 1090),
+        ("engaged", "never met a mentor", 742, 655),
+        ("observed", "accounting period not complete", 480, 431),
+        ("linked", "not known to the police before", 437, 396),
+    ]
+    rows = [("claim", i, *row) for i, row in enumerate(claim, 1)] + [("analysis", i, *row) for i, row in enumerate(analysis, 1)]
+    table = pd.DataFrame(rows, columns=["flow", "step", "stage", "reason", "n_referrals", "n_people"])
+    table["n_lost"] = -table.groupby("flow")["n_people"].diff().fillna(0).astype(int)
+    return table
+
+
+def effects() -> pd.DataFrame:
+    """Return the main estimates of one outcome and the referral effect of a second."""
+    rows = [
+        ("n_contacts", "none", "naive", "engaged", -1.66, 0.08, 396, 9504),
+        ("n_contacts", "not_yet_referred", "sequential_trials", "referral", -0.30, 0.08, 61234, 734808),
+        ("n_contacts", "not_yet_referred", "complier", "engaged", -0.55, 0.15, 61234, 734808),
+        ("n_contacts", "not_yet_referred", "sequential_trials", "never_engaged", -0.02, 0.10, 60810, 729720),
+        ("n_contacts", "not_yet_referred", "sequential_trials", "engaged", -0.51, 0.09, 60790, 729480),
+        ("n_contacts", "never_engaged", "lagged_poisson", "engaged", -0.50, 0.12, 1016, 12192),
+        ("n_101", "not_yet_referred", "sequential_trials", "referral", -0.22, 0.14, 61234, 734808),
+    ]
+    table = pd.DataFrame(rows, columns=["outcome", "comparison", "estimator", "estimand", "estimate", "std_error", "n_people", "n_person_months"])
+    table["ci_low"] = table["estimate"] - 1.96 * table["std_error"]
+    table["ci_high"] = table["estimate"] + 1.96 * table["std_error"]
+    table["p_value"] = [1e-9, 0.0002, 0.0003, 0.84, 1e-8, 3e-5, 0.116]
+    columns = ["outcome", "comparison", "estimator", "estimand", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_people", "n_person_months"]
+    return table[columns]
+
+
+def event_study() -> pd.DataFrame:
+    """Return 24 months before and 12 after for both arms; the reference months carry no ratio."""
+    months = np.r_[-24:0, 0:12]
+    spike = 0.35 + 1.5 * np.exp((months + 1) / 2.5) * (months < 0) + 0.45 * np.exp(-months / 3) * (months >= 0)
+    frames = []
+    for arm, factor in [("referred", np.where(months >= 0, 0.7, 1.0)), ("not_yet_referred", np.ones(len(months)))]:
+        rate = spike * factor
+        ratio = np.where((months >= -3) & (months < 0), np.nan, np.log(factor) + 0.05 * np.sin(months))
+        ratio = ratio if arm == "referred" else np.full(len(months), np.nan)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "month": months,
+                    "arm": arm,
+                    "n_people": 1016 if arm == "referred" else 60218,
+                    "contacts_per_person_month": rate,
+                    "estimate": ratio,
+                    "std_error": np.where(np.isnan(ratio), np.nan, 0.12),
+                    "ci_low": ratio - 0.24,
+                    "ci_high": ratio + 0.24,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def decomposition() -> pd.DataFrame:
+    """Return a naive fall of 81 points in four parts; the scheme's is 19 points."""
+    rows = [
+        ("naive fall", 0, 13.5, -81.0, 1.0, -84.0, -78.0),
+        ("exposure", 1, 13.4, -0.6, 0.01, -0.9, -0.3),
+        ("calendar", 2, 12.9, -3.4, 0.04, -5.0, -1.8),
+        ("regression to the mean and anything unmeasured", 3, 5.0, -58.4, 0.59, -65.0, -52.0),
+        ("scheme", 4, 2.6, -18.6, 0.36, -25.0, -11.0),
+    ]
+    return pd.DataFrame(rows, columns=["part", "position", "contacts_per_client", "percentage_points", "log_share", "ci_low", "ci_high"])
+
+
+def claims() -> pd.DataFrame:
+    """Return the four published figures beside reproduced and controlled ones."""
+    rows = [
+        ("fall in demand", 81.0, 80.9, 42.3, 22.6, 57.0),
+        ("did not call", 50.0, 50.5, 9.1, 2.0, 16.4),
+        ("called once or twice", 22.0, 21.7, -1.2, -7.0, 4.9),
+        ("clients", 397.0, 396.0, np.nan, np.nan, np.nan),
+    ]
+    return pd.DataFrame(rows, columns=["claim", "published", "reproduced", "controlled", "ci_low", "ci_high"])
+
+
+def model_checks() -> pd.DataFrame:
+    """Return checks that all pass."""
+    rows = [
+        ("balance", 0.06, 0.10, True, "The largest standardised difference after weighting is small."),
+        ("effective comparisons", 812.0, 100.0, True, "Enough comparison people carry the weights."),
+        ("pre-trend", 0.41, 0.05, True, "Both arms moved alike before time zero."),
+        ("falsification", 0.84, 0.05, True, "The referred who never engaged fared like the comparison people."),
+    ]
+    return pd.DataFrame(rows, columns=["check", "value", "pass_mark", "passed", "meaning"])
+
+
+def link_quality() -> pd.DataFrame:
+    """Return estimated precision and recall by arm and one link rate."""
+    rows = [
+        ("precision", "referred", "all", 0.995, 0.991, 0.998, 9120, 0.98, True),
+        ("recall", "referred", "before", 0.931, 0.921, 0.940, 5120, 0.90, True),
+        ("recall", "referred", "after", 0.922, 0.910, 0.934, 4000, 0.90, True),
+        ("recall", "not_referred", "all", 0.927, 0.922, 0.932, 80120, 0.90, True),
+        ("link rate", "referred", "all", 0.91, 0.89, 0.93, 1252, 0.85, True),
+        ("share of contacts without a person", "all", "all", 0.04, np.nan, np.nan, 4, np.nan, pd.NA),
+    ]
+    return pd.DataFrame(rows, columns=["check", "arm", "period", "value", "ci_low", "ci_high", "n", "pass_mark", "passed"])
+
+
+def balance() -> pd.DataFrame:
+    """Return nine covariates, one of them amber after weighting."""
+    names = ["n_lag_1_1", "n_lag_2_3", "n_lag_4_6", "n_lag_7_12", "n_lag_13_24", "days_since_contact", "age", "sex=F", "share_caller"]
+    before = [1.2, 0.9, 0.6, 0.5, 0.45, -0.7, 0.1, -0.05, 0.02]
+    after = [0.03, 0.02, -0.04, 0.06, 0.01, 0.02, -0.03, 0.0, 0.01]
+    table = pd.DataFrame({"covariate": names, "comparison": "not_yet_referred", "smd_before": before, "smd_after": after})
+    table["flag"] = np.where(table["smd_after"].abs() > 0.05, "amber", "green")
+    return table.assign(n_referred=1016, n_comparison=60218, n_effective=812)
+
+
+def sensitivity() -> pd.DataFrame:
+    """Return twelve valid specifications, one of them the primary, and three invalid ones."""
+    rows = []
+    for i, (months, washout, accept) in enumerate([(m, w, a) for m in (6, 12) for w in (0, 30) for a in (0.8, 0.95, 0.99)]):
+        rows.append((months, washout, accept, "not_yet_referred", "complier", True, (months, washout, accept) == (12, 0, 0.95), -0.62 + 0.02 * i))
+    rows.append((12, 0, 0.95, "none", "naive", False, False, -1.66))
+    rows.append((12, 0, 0.95, "referred_later", "fixed_effects", False, False, -1.1))
+    rows.append((12, 0, 0.95, "never_engaged", "lagged_poisson", True, False, -0.5))
+    table = pd.DataFrame(rows, columns=["months_after", "washout_days", "accept_from", "comparison", "estimator", "is_valid", "is_primary", "estimate"])
+    table["std_error"] = 0.15
+    table["ci_low"], table["ci_high"] = table["estimate"] - 0.3, table["estimate"] + 0.3
+    return table.assign(n_people=61234)
+
+
+def validation_results() -> pd.DataFrame:
+    """Return one rule passed and one warning."""
+    rows = [
+        ("contacts", "contact_id is unique", "A repeated key counts a contact twice.", "critical", True, 0, 101000),
+        ("contacts", "postcode is a UK postcode", "Unusable postcodes cost links.", "warning", False, 812, 101000),
+    ]
+    return pd.DataFrame(rows, columns=["table", "rule", "reason", "severity", "passed", "n_unexpected", "n_rows"])
+
+
+def all_tables() -> dict:
+    """Return every made-up table under its name."""
+    return {
+        "attrition": attrition(),
+        "effects": effects(),
+        "event_study": event_study(),
+        "decomposition": decomposition(),
+        "claims": claims(),
+        "model_checks": model_checks(),
+        "link_quality": link_quality(),
+        "balance": balance(),
+        "sensitivity": sensitivity(),
+        "validation_results": validation_results(),
+    }
