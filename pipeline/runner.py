@@ -14,7 +14,7 @@ import yaml
 
 from pipeline.errors import InputError
 from pipeline.params import check_params, load_sections
-from pipeline.tables import DERIVED, REPORTS, project_root, replace_file
+from pipeline.tables import DERIVED, REPORTS, private_folder, project_root, replace_file
 
 EXECUTED = DERIVED / "executed"
 PUBLISHED = REPORTS / "notebooks"
@@ -42,7 +42,7 @@ def execute_stage(stage: str) -> Path:
 
     sections = load_sections(*declared_sections(stage))
     check_params(sections)
-    EXECUTED.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder("executed")
     executed = EXECUTED / f"{stage}.ipynb"
     # Warnings of the kernel print temporary paths and, at worst, values.
     os.environ["PYTHONWARNINGS"] = "ignore"

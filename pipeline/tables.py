@@ -25,6 +25,15 @@ def project_root() -> Path:
     raise InputError("Working directory: no dvc.yaml here or above. Change into the project's folder first.")
 
 
+def private_folder(relative: str = ".") -> Path:
+    """Return a folder under data/derived, made so that only its owner can read what lies there."""
+    derived = project_root() / DERIVED
+    derived.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = derived / relative
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
 def table_path(name: str) -> Path:
     """Return where the table `name` between two stages lies: data/derived/<name>.parquet."""
     return project_root() / DERIVED / f"{name}.parquet"
@@ -43,9 +52,8 @@ def read_table(name: str) -> pd.DataFrame:
 
 def write_table(name: str, table: pd.DataFrame) -> None:
     """Write `table` as data/derived/<name>.parquet, whole or not at all."""
-    path = table_path(name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_file(path, lambda temporary: table.to_parquet(temporary, index=False))
+    private_folder()
+    replace_file(table_path(name), lambda temporary: table.to_parquet(temporary, index=False))
 
 
 def replace_file(path: Path, write) -> None:
