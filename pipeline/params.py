@@ -73,6 +73,7 @@ class Panel(Section):
     lag_edges: Annotated[list[Months], Field(min_length=1)]
     comparisons_per_month: Count
     minimum_cohort: Count
+    minimum_observed: Probability
     seed: Seed
 
     @model_validator(mode="after")
