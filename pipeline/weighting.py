@@ -8,7 +8,8 @@ Builds on pipeline.glm.
 import numpy as np
 import pandas as pd
 
-from pipeline.glm import fit_logit
+from pipeline.errors import InputError
+from pipeline.glm import NotConverged, fit_logit
 
 # A category held by fewer of the referred is left in the reference: with it a resample may hold nobody.
 LEAST_SHARE, LEAST_PEOPLE = 0.05, 10
@@ -126,3 +127,96 @@ def odds_weights(X: np.ndarray, coefficients: np.ndarray, treated: np.ndarray, t
     total = np.bincount(trial, frequency * odds)
     scale = np.divide(n_treated, total, out=np.zeros_like(total), where=total > 0)
     return np.where(treated, 1.0, odds * scale[trial])
+
+
+def add_weights(cohort: pd.DataFrame) -> pd.DataFrame:
+    """Return the cohort with `weight`: 1 for the referred, the odds weight for comparison person-trials, NA where not triggered.
+
+    Raises InputError when the trajectories alone tell the arms apart, so that nobody can be compared.
+    """
+    triggered = cohort["is_triggered"].to_numpy(bool)
+    try:
+        weights = weights_against(cohort[triggered], is_referred(cohort[triggered]), pd.factorize(cohort.loc[triggered, "index_month"])[0])
+    except NotConverged:
+        raise InputError(
+            "Cohort: the weights of the comparison people cannot be fitted, because their months before time zero tell them apart from the "
+            "referred completely. Check that both come from the same contact extract, or shorten panel.lag_edges."
+        ) from None
+    weighted = cohort.assign(weight=np.nan)
+    weighted.loc[triggered, "weight"] = weights
+    return weighted
+
+
+def weights_against(people: pd.DataFrame, treated: np.ndarray, trial: np.ndarray) -> np.ndarray:
+    """Return odds weights that give the untreated rows of `people` the covariates of the treated, scaled within `trial`."""
+    X, _ = design_matrix(people)
+    return odds_weights(X, fit_propensity(X, treated), treated, trial)
+
+
+def effective_size(weights: np.ndarray, person: np.ndarray) -> float:
+    """Return Kish's (1965) effective number of people: the square of the summed weights over the sum of squares.
+
+    Weights are summed per person first, because the person-trials of one person are not independent.
+    """
+    per_person = pd.Series(np.asarray(weights, float)).groupby(np.asarray(person)).sum()
+    squares = (per_person**2).sum()
+    return float(per_person.sum() ** 2 / squares) if squares > 0 else 0.0
+
+
+def balance_tables(cohort: pd.DataFrame, green: float, amber: float) -> pd.DataFrame:
+    """Return the balance of both comparisons (see balance_table): of the referred against the not yet referred under
+    the cohort's weights, and of the engaged against the referred who never engaged under weights of their own, which
+    are missing where engagement cannot be modelled."""
+    triggered = cohort[cohort["is_triggered"]]
+    referred = triggered[triggered["arm"] == "referred"]
+    engaged = referred["is_engaged"].to_numpy(float)
+    try:
+        own_weights = weights_against(referred, engaged, np.zeros(len(referred), int))
+    except NotConverged:
+        own_weights = np.full(len(referred), np.nan)
+    return pd.concat([
+        balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", green, amber),
+        balance_table(referred, engaged, own_weights, "never_engaged", green, amber),
+    ], ignore_index=True)
+
+
+def balance_table(people: pd.DataFrame, treated, weights, comparison: str, green: float, amber: float) -> pd.DataFrame:
+    """Return one row per covariate: covariate, comparison, smd_before, smd_after, flag, n_referred, n_comparison, n_effective.
+
+    Standardised differences are those of the means, treated less comparison, over the root of the mean of both arms'
+    variances before weighting (Austin 2009), so that before and after have one scale. flag is green up to `green`,
+    amber up to `amber`, red above or where nothing can be said. n_referred (the treated) and n_comparison are people.
+    """
+    treated = np.asarray(treated, bool)
+    covariates = balance_covariates(people)
+    table = pd.DataFrame({"covariate": covariates.columns, "comparison": comparison})
+    table["smd_before"] = [standardised_difference(covariates[name].to_numpy(), treated, np.ones(len(people))) for name in covariates]
+    table["smd_after"] = [standardised_difference(covariates[name].to_numpy(), treated, weights) for name in covariates]
+    table["flag"] = np.select([table["smd_after"].abs() <= green, table["smd_after"].abs() <= amber], ["green", "amber"], "red")
+    table["n_referred"] = people.loc[treated, "person_id"].nunique()
+    table["n_comparison"] = people.loc[~treated, "person_id"].nunique()
+    table["n_effective"] = effective_size(weights[~treated], people.loc[~treated, "person_id"])
+    return table
+
+
+def standardised_difference(values: np.ndarray, treated: np.ndarray, weights: np.ndarray) -> float:
+    """Return the weighted difference of means over the unweighted pooled standard deviation; rows without a value are left out."""
+    known = ~np.isnan(values)
+    means, variances = [], []
+    for arm in (treated & known, ~treated & known):
+        if not weights[arm].sum() > 0:
+            return np.nan
+        means.append(np.average(values[arm], weights=weights[arm]))
+        variances.append(np.var(values[arm], ddof=1) if arm.sum() > 1 else 0)
+    spread = np.sqrt(np.mean(variances))
+    return (means[0] - means[1]) / spread if spread > 0 else 0.0
+
+
+def balance_covariates(people: pd.DataFrame) -> pd.DataFrame:
+    """Return the covariates whose balance is shown, one column each, as they are recorded and not as the model bends them."""
+    table = people[[*lag_columns(people), "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
+    table["age_missing"] = people["age"].isna().astype(float)
+    for name in ["sex", "area"]:
+        table = table.assign(**category_columns(people, name))
+    table["index_month"] = (people["index_month"].dt.year * 12 + people["index_month"].dt.month).astype(float)
+    return table

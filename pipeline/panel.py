@@ -1,0 +1,100 @@
+"""Person-months around time zero: exposure and outcomes.
+
+Months are counted from the index day, not from the calendar month, and the index day belongs to neither side.
+Month k >= 0 covers the days d with index_on + k months < d <= index_on + (k + 1) months; month k < 0 covers
+index_on + k months <= d < index_on + (k + 1) months. Months past a month's last day end on that last day.
+Builds on pipeline.demand.
+"""
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from pipeline.demand import incidents_of_people
+
+OUTCOMES = ["n_contacts", "n_caller", "n_subject", "n_victim", "n_101", "n_999", "n_attended", "officer_minutes"]
+# No exit: a day far behind every window, in days since 1970.
+NEVER = 10**6
+
+
+def build_panel(cohort, links, contact_facts, person_exits, study, months_before, months_after, washout_days) -> pd.DataFrame:
+    """Return one row per trial_id and month, -months_before to months_after - 1, sorted by both.
+
+    exposure_days (days of the month on which the person could make contact and the extract would show it) and the
+    counts of OUTCOMES on those days, each incident once per person; officer_minutes in minutes. Days up to
+    washout_days after the index day do not count. Exposure ends on the day of death or of moving out of the area, not
+    at custody or hospital, which may be effects; before time zero it is whole. `study` has contacts_from and contacts_to.
+    """
+    trials = cohort[["trial_id", "person_id", "index_on"]].sort_values("trial_id", ignore_index=True)
+    trials = trials.assign(exit_on=exit_days(trials, person_exits))
+    months = np.arange(-months_before, months_after, dtype="int16")
+    counts = outcomes_by_month(trials, incidents_of_people(links, contact_facts), months, washout_days, study)
+    panel = pd.DataFrame({
+        "trial_id": np.repeat(trials["trial_id"].to_numpy(), len(months)),
+        "month": np.tile(months, len(trials)),
+        "exposure_days": exposure_days(trials, months, washout_days, study).ravel(),
+    })
+    cell = counts["place"].to_numpy() * len(months) + counts["month"].to_numpy() + months_before
+    for name in OUTCOMES:
+        values = np.zeros(len(panel), dtype="float64" if name == "officer_minutes" else "int32")
+        values[cell] = counts[name].to_numpy()
+        panel[name] = values
+    return panel
+
+
+def exit_days(trials: pd.DataFrame, person_exits: pd.DataFrame) -> pd.Series:
+    """Return, per row of `trials`, the first day after index_on on which the person was dead or had moved away (NaT: never)."""
+    ends = person_exits[person_exits["reason"].astype("str").str.lower().str.replace("_", " ").isin(["death", "moved away"])]
+    spells = trials.merge(ends[["person_id", "from_on"]], on="person_id", how="inner", validate="many_to_many")
+    first = spells[spells["from_on"] > spells["index_on"]].groupby("trial_id")["from_on"].min()
+    return trials["trial_id"].map(first).astype("datetime64[us]")
+
+
+def exposure_days(trials: pd.DataFrame, months: np.ndarray, washout_days: int, study) -> np.ndarray:
+    """Return the exposed days as an array with a row per trial and a column per month."""
+    index_day = day_numbers(trials["index_on"])
+    edges = np.column_stack([day_numbers(trials["index_on"] + pd.DateOffset(months=int(month))) for month in [*months, months[-1] + 1]])
+    starts, ends = edges[:, :-1], edges[:, 1:]
+    first_day, last_day = (int(pd.Timestamp(day).to_datetime64().astype("datetime64[D]").astype(int)) for day in (study.contacts_from, study.contacts_to))
+    last_exposed = np.minimum(np.where(trials["exit_on"].isna(), NEVER, day_numbers(trials["exit_on"])) - 1, last_day)[:, None]
+    after = np.minimum(ends, last_exposed) - np.maximum(starts, np.maximum(index_day[:, None] + washout_days, first_day - 1))
+    before = np.minimum(ends, last_day + 1) - np.maximum(starts, first_day)
+    return np.clip(np.where(months >= 0, after, before), 0, None).astype("int16")
+
+
+def day_numbers(dates: pd.Series) -> np.ndarray:
+    """Return dates as days since 1970."""
+    return dates.to_numpy("datetime64[D]").astype("int64")
+
+
+def outcomes_by_month(trials: pd.DataFrame, incidents: pd.DataFrame, months: np.ndarray, washout_days: int, study) -> pd.DataFrame:
+    """Return the non-empty person-months: place (row of `trials`), month and OUTCOMES."""
+    con = duckdb.connect()
+    con.register("trials", trials.assign(place=np.arange(len(trials))))
+    con.register("incidents", incidents)
+    # Minutes are summed as decimals: a sum of floats would turn on the order in which threads finish.
+    return con.sql(f"""
+        WITH around AS (
+            SELECT place, incidents.*, index_on::DATE AS index_on,
+                   datediff('month', index_on::DATE, received_on) AS steps
+            FROM trials JOIN incidents USING (person_id)
+            WHERE received_on <> index_on::DATE
+              AND received_on >= index_on - INTERVAL {int(-months[0])} MONTH
+              AND received_on <= index_on + INTERVAL {int(months[-1]) + 1} MONTH
+              AND received_on BETWEEN DATE '{study.contacts_from}' AND DATE '{study.contacts_to}'
+              AND (received_on < index_on OR received_on > index_on + INTERVAL {int(washout_days)} DAY)
+              AND (received_on < index_on OR received_on < coalesce(exit_on, TIMESTAMP '9999-12-31'))
+        ), dated AS (
+            -- steps calendar months after index_on, or one fewer where that day of the month is not reached
+            SELECT *, steps - CASE
+                WHEN received_on > index_on AND received_on > index_on + to_months(steps::INTEGER) THEN 0
+                WHEN received_on < index_on AND received_on >= index_on + to_months(steps::INTEGER) THEN 0
+                ELSE 1 END AS month
+            FROM around
+        )
+        SELECT place, month, count(*) AS n_contacts,
+               count(*) FILTER (is_caller) AS n_caller, count(*) FILTER (is_subject) AS n_subject, count(*) FILTER (is_victim) AS n_victim,
+               count(*) FILTER (is_101) AS n_101, count(*) FILTER (is_999) AS n_999, count(*) FILTER (is_attended) AS n_attended,
+               sum(officer_minutes::DECIMAL(12, 2))::DOUBLE AS officer_minutes
+        FROM dated GROUP BY place, month ORDER BY place, month
+    """).df()
