@@ -31,14 +31,14 @@ def is_referred(cohort: pd.DataFrame) -> np.ndarray:
 def design_matrix(cohort: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Return the covariates at time zero as a matrix with an intercept first, and the names of its columns.
 
-    The trajectory (log of 1 + contacts in each span of months before time zero and its square, log of days since the
-    last contact), the contact mix, age and sex with indicators of missing ones, the districts with many referred
+    The trajectory (log of 1 + contacts in each span of months before time zero and within the trigger's months, their
+    squares, log of days since the last contact), the contact mix, age and sex with indicators of missing ones, the districts with many referred
     people, calendar (restricted cubic spline of the month) and season (one harmonic). Columns without variation and
     columns that depend on earlier ones are left out, so the propensity and the outcome model can share the matrix.
     Expects triggered person-trials: their contact mix is never missing.
     """
     columns = {"intercept": np.ones(len(cohort))}
-    for name in lag_columns(cohort):
+    for name in [*lag_columns(cohort), "n_recent"]:
         columns[f"log_{name[2:]}"] = np.log1p(cohort[name].to_numpy(float))
         columns[f"log_{name[2:]}_squared"] = columns[f"log_{name[2:]}"] ** 2
     columns["log_days_since_contact"] = np.log(cohort["days_since_contact"].to_numpy(float))
@@ -214,7 +214,7 @@ def standardised_difference(values: np.ndarray, treated: np.ndarray, weights: np
 
 def balance_covariates(people: pd.DataFrame) -> pd.DataFrame:
     """Return the covariates whose balance is shown, one column each, as they are recorded and not as the model bends them."""
-    table = people[[*lag_columns(people), "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
+    table = people[[*lag_columns(people), "n_recent", "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
     table["age_missing"] = people["age"].isna().astype(float)
     for name in ["sex", "area"]:
         table = table.assign(**category_columns(people, name))
