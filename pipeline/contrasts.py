@@ -1,0 +1,161 @@
+"""One doubly robust contrast over person-trials: assembled, fitted, and refitted in a resample.
+
+Every referred person is compared with people not yet referred who had the same recent trajectory and were given
+the same month as their time zero (sequential trials: Gran et al. 2010; Danaei et al. 2013; risk sets as in Li,
+Propert & Rosenbaum 2001). Comparison trials carry odds weights, which make them look like the treated, and a
+Poisson regression on the same covariates removes what the weights leave:
+
+    log E[contacts_i] = log(exposure_i) + x_i' beta + delta * treated_i        weighted by w_i
+
+Either part alone suffices when it is right (Bang & Robins 2005); exp(delta) is the incidence rate ratio.
+Builds on pipeline.weighting (weights), pipeline.glm (fits) and pipeline.resampling (refits).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.glm import NotConverged, fit_poisson
+from pipeline.resampling import newton_steps
+from pipeline.weighting import design_matrix, fit_propensity, odds_weights
+
+PRIMARY = "n_contacts"
+SECONDARY = ["n_caller", "n_101", "n_999", "n_attended", "n_subject", "n_victim", "officer_minutes"]
+OUTCOMES = [PRIMARY, *SECONDARY]
+CENSORED = "n_contacts_censored"
+DAYS_IN_MONTH = 365.25 / 12
+
+
+class Trials(NamedTuple):
+    """The person-trials of the analysis as aligned arrays, one entry per triggered trial with exposure."""
+
+    trial_id: np.ndarray
+    person: np.ndarray  # position in the list of persons that is resampled
+    month: np.ndarray  # code of the index month: the trial a row belongs to
+    is_referred: np.ndarray
+    is_engaged: np.ndarray
+    design: np.ndarray  # first column the intercept
+    columns: list[str]  # names of the design's columns
+    outcomes: dict[str, np.ndarray]  # per outcome the sum after time zero
+    exposure: dict[str, np.ndarray]  # per outcome the days behind it
+
+
+class Fit(NamedTuple):
+    """A fitted contrast: weights per trial (0 outside it) and, per outcome, coefficients with delta as the last."""
+
+    propensity: np.ndarray
+    weights: np.ndarray
+    coefficients: dict[str, np.ndarray]
+
+
+def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) -> pd.DataFrame:
+    """Return per trial_id the outcomes and exposure_days summed over months 0 to `months_after` - 1.
+
+    n_contacts_censored and exposure_days_censored stop before the month in which a comparison person is referred
+    later (next_referred_on); for everybody else they equal n_contacts and exposure_days.
+    Raises InputError when the panel is shorter than `months_after`.
+    """
+    after = panel[panel["month"].between(0, months_after - 1)]
+    found = after["month"].max() + 1 if len(after) else 0
+    if found < months_after:
+        raise InputError(f"Table panel: {found} months after time zero, {months_after} are wanted. Lower months_after or rerun 03_panel.")
+    trials = cohort[["trial_id", "index_on", "next_referred_on"]]
+    after = after[["trial_id", "month", "exposure_days", *OUTCOMES]].merge(trials, on="trial_id", how="inner", validate="many_to_one")
+    days_to_referral = (after["next_referred_on"] - after["index_on"]).dt.days
+    is_followed = days_to_referral.isna() | (days_to_referral >= (after["month"] + 1) * DAYS_IN_MONTH)
+    after[CENSORED] = after[PRIMARY].where(is_followed, 0)
+    after["exposure_days_censored"] = after["exposure_days"].where(is_followed, 0)
+    return after.groupby("trial_id", as_index=False)[["exposure_days", *OUTCOMES, CENSORED, "exposure_days_censored"]].sum()
+
+
+def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index, months_after: int) -> Trials:
+    """Return the triggered trials that have exposure as Trials; `persons` are the person_ids that will be resampled.
+
+    Raises InputError when an arm is empty.
+    """
+    triggered = cohort[cohort["is_triggered"]]
+    rows = triggered.merge(sum_follow_up(triggered, panel, months_after), on="trial_id", how="inner", validate="one_to_one")
+    rows = rows[rows["exposure_days"] > 0].sort_values("trial_id", ignore_index=True)
+    is_referred = (rows["arm"] == "referred").to_numpy()
+    InputError.collect([
+        f"Table cohort: nobody with exposure in the arm {arm}. Widen the study period or check the linkage."
+        for arm, is_missing in (("referred", not is_referred.any()), ("not_yet_referred", bool(is_referred.all())))
+        if is_missing
+    ])
+    matrix, columns = design_matrix(rows)
+    exposure = rows["exposure_days"].to_numpy(float)
+    return Trials(
+        trial_id=rows["trial_id"].to_numpy(),
+        person=persons.get_indexer(rows["person_id"]),
+        month=pd.factorize(rows["index_month"], sort=True)[0],
+        is_referred=is_referred,
+        is_engaged=is_referred & rows["is_engaged"].to_numpy(bool),
+        design=matrix,
+        columns=columns,
+        outcomes={name: rows[name].to_numpy(float) for name in [*OUTCOMES, CENSORED]},
+        exposure={name: exposure for name in OUTCOMES} | {CENSORED: rows["exposure_days_censored"].to_numpy(float)},
+    )
+
+
+def fit_contrast(trials: Trials, treated: np.ndarray, outcomes: list[str]) -> Fit | None:
+    """Return the contrast of the `treated` trials with the not yet referred, for each of `outcomes`.
+
+    None when nobody is treated or the two sides can be told apart completely, so that there is nobody to compare
+    with; an outcome that one side never has gets missing coefficients.
+    """
+    rows = treated | ~trials.is_referred
+    X, side = trials.design[rows], treated[rows]
+    if not side.any():
+        return None
+    try:
+        propensity = fit_propensity(X, side.astype(float))
+    except NotConverged:
+        return None
+    weights = np.zeros(len(rows))
+    weights[rows] = odds_weights(X, propensity, side, trials.month[rows])
+    return Fit(propensity, weights, {name: fit_outcome(trials, treated, weights, name) for name in outcomes})
+
+
+def fit_outcome(trials: Trials, treated: np.ndarray, weights: np.ndarray, name: str, with_covariates: bool = True) -> np.ndarray:
+    """Return the coefficients of the weighted Poisson regression of outcome `name`, delta last; NaN where it has none."""
+    y, days = trials.outcomes[name], trials.exposure[name]
+    X = np.column_stack([trials.design if with_covariates else trials.design[:, :1], treated])
+    used = (weights > 0) & (days > 0)
+    missing = np.full(X.shape[1], np.nan)
+    if not (y[used & treated].any() and y[used & ~treated].any()):
+        return missing
+    try:
+        return fit_poisson(X[used], y[used], weights[used], np.log(days[used]))
+    except NotConverged:
+        return missing
+
+
+def refit_contrast(trials: Trials, treated: np.ndarray, fit: Fit, frequency: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    """Return the odds weights and, per outcome of `fit`, delta in a resample that drew each trial `frequency` times.
+
+    A side without a single contact in the resample gives minus or plus infinity, never a number.
+    """
+    rows = np.flatnonzero((frequency > 0) & (treated | ~trials.is_referred))
+    X, side, often = trials.design[rows], treated[rows], frequency[rows].astype(float)
+    single = X.astype(np.float32)
+    propensity = newton_steps("logit", X, single, side.astype(float), often, fit.propensity)
+    odds = odds_weights(X, propensity, side, trials.month[rows], often)
+    X, single = np.column_stack([X, side]), np.column_stack([single, side.astype(np.float32)])
+    deltas = {name: refit_outcome(trials, name, rows, side, X, single, often * odds, start) for name, start in fit.coefficients.items()}
+    weights = np.zeros(len(treated), np.float32)
+    weights[rows] = odds
+    return weights, deltas
+
+
+def refit_outcome(trials, name, rows, side, X, single, weights, start) -> float:
+    """Return delta of outcome `name` on the resampled `rows` whose design is `X` (in single precision `single`)."""
+    if np.isnan(start).any():
+        return np.nan
+    y, days = trials.outcomes[name][rows], trials.exposure[name][rows]
+    has_events = weights @ (y * side) > 0, weights @ (y * ~side) > 0
+    if not all(has_events):
+        return np.inf if has_events[0] else -np.inf
+    weights = np.where(days > 0, weights, 0)
+    return newton_steps("poisson", X, single, y, weights, start, np.log(np.maximum(days, 1)))[-1]
