@@ -14,14 +14,14 @@ CLAIM = [
     ("engaged", "no first contact with a mentor within the accounting period", "is_engaged_in_claim"),
     ("claim_period", "referred before the claim begins, or accounting period not complete by its end", "is_claim_period"),
     ("observed", "the contact extract does not cover the accounting periods", "is_observed_in_claim"),
-    ("linked", "no contact with the police on record before the referral", "is_linked"),
-    ("analysed", "", "in_claim"),
+    ("linked", "no contact with the police on record in the accounting period before", "is_linked_in_claim"),
+    ("analysed", "the cohort of the published claim", "in_claim"),
 ]
 ANALYSIS = [
     ("referred", "first referred within the study's dates", "is_in_study"),
     ("observed", "the contact extract does not cover the months before and after", "is_observed"),
     ("linked", "no contact with the police on record before the referral", "is_linked"),
-    ("at_risk", "dead, moved away or in custody on the day of referral", "is_at_risk"),
+    ("at_risk", "dead, moved away, in custody or in hospital on the day of referral", "is_at_risk"),
     ("analysed", "no recent contact to compare on: described apart (untriggered)", "is_triggered"),
 ]
 UPTAKE = [("accepted", "no referral was accepted: stays in the analysis", "is_accepted"), ("engaged", "never engaged: stays in the analysis", "is_engaged")]

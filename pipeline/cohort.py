@@ -14,12 +14,11 @@ import pandas as pd
 from pipeline.demand import incidents_of_people
 from pipeline.errors import InputError
 
-# Whoever is dead, has left the area or is in custody on the index day enters neither arm.
+# Whoever cannot make contact on the index day (dead, moved away, in custody, in hospital) enters neither arm.
 NOT_AT_RISK = """
     EXISTS (SELECT 1 FROM person_exits AS spell
             WHERE spell.person_id = trial.person_id AND spell.from_on <= trial.index_on
-              AND (spell.reason = 'death'
-                   OR spell.reason IN ('moved away', 'custody') AND coalesce(spell.to_on, DATE '9999-12-31') >= trial.index_on))
+              AND (spell.reason = 'death' OR coalesce(spell.to_on, DATE '9999-12-31') >= trial.index_on))
 """
 # From so many people on, exits in one arm and none in the other are taken for a hole in the extract.
 ENOUGH_TO_EXPECT_EXITS = 20
@@ -60,8 +59,9 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
 
     The columns of first_referrals, person_id (missing when the linkage knows no such client) and the flags
     is_in_study (first referral within the study's dates), is_observed and is_observed_in_claim (the contact extract
-    covers the months before and after), is_linked (a contact before time zero, however long before), is_at_risk (alive,
-    in the area and not in custody on the index day), is_recent (a contact within trigger_months), is_claim_period
+    covers the months before and after), is_linked (a contact before time zero, however long before),
+    is_linked_in_claim (one in the accounting period before, so that there is something to fall), is_at_risk (alive,
+    in the area, not in custody and not in hospital on the index day), is_recent (a contact within trigger_months), is_claim_period
     (referred and accounting period complete within the claim's dates), is_triggered (all that the comparison asks
     for) and in_claim. Raises InputError when the windows lie outside the extract for too many referred people.
     """
@@ -75,11 +75,12 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     last = last_contacts(table, incidents, person_exits)
     table["is_linked"] = last["last_on"].notna()
     table["is_at_risk"] = last["is_at_risk"].astype(bool)
+    table["is_linked_in_claim"] = last["last_on"] >= index_on - pd.DateOffset(months=claim.months)
     table["is_recent"] = last["last_on"] >= index_on - pd.DateOffset(months=panel.trigger_months)
     claim_from, complete_by = days(claim.referred_from, claim.complete_by)
     table["is_claim_period"] = (index_on >= claim_from) & (index_on + pd.DateOffset(months=claim.months) <= complete_by)
     table["is_triggered"] = table[["is_in_study", "is_observed", "is_linked", "is_at_risk", "is_recent"]].all(axis=1)
-    table["in_claim"] = table[["is_in_study", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked"]].all(axis=1)
+    table["in_claim"] = table[["is_in_study", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked_in_claim"]].all(axis=1)
     check_window(table, study, panel)
     return table
 
@@ -129,8 +130,8 @@ def draw_comparisons(incidents, referred, person_exits, study, panel) -> pd.Data
     """Return the comparison person-trials: person_id, index_month, index_on.
 
     In every month with a triggered referral, each person in the contact records is dealt a day of that month; eligible
-    is who by that day was not referred, made contact within trigger_months and is alive, in the area and not in
-    custody. At most comparisons_per_month of them are drawn. Day and draw come from a hash of seed, month and person,
+    is who by that day was not referred, made contact within trigger_months and could make contact on that day.
+    At most comparisons_per_month of them are drawn. Day and draw come from a hash of seed, month and person,
     so that one more person in the data changes nobody else's.
     """
     months = referred.loc[referred["is_triggered"], "index_on"].dt.to_period("M").drop_duplicates().dt.to_timestamp()
