@@ -1,0 +1,60 @@
+"""Markdown whose values cannot break out: everything that comes from data is escaped, tables are pipe tables.
+
+Text from data may hold any character. Markup marks text as already Markdown; all else is escaped on its way into
+the template (Jinja2's `finalize`), so that a value `<script>` stays the words it is.
+"""
+
+import re
+
+import jinja2
+import pandas as pd
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~^$@'\":&=])")
+MISSING = "–"
+
+
+class Markup(str):
+    """Text that is already Markdown and is not escaped again."""
+
+
+def escape(value) -> Markup:
+    """Return `value` as Markdown that reads as the same plain text on one line; a missing value is a dash."""
+    if isinstance(value, Markup):
+        return value
+    if value is None or (not isinstance(value, (list, dict)) and pd.isna(value)):
+        return Markup(MISSING)
+    text = " ".join(str(value).split())
+    return Markup(SPECIAL.sub(r"\\\1", text))
+
+
+def write_table(table: pd.DataFrame, caption: str, numbers: list[str] | None = None, name: str = "") -> Markup:
+    """Return `table` as a pipe table with its caption; the columns `numbers` are aligned right.
+
+    A table without rows becomes a sentence that says so. The first column is marked as row headings.
+    """
+    if table.empty:
+        return Markup(f"*{escape(caption)}: nothing to show.*")
+    right = set(numbers or [])
+    heads = [escape(column) for column in table.columns]
+    rules = ["---:" if column in right else ":---" for column in table.columns]
+    rows = [[escape(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    lines = [f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows]]
+    anchor = f' {{#tbl-{name} row-headings="1"}}' if name else ' {row-headings="1"}'
+    return Markup("\n".join(lines) + f"\n\n: {escape(caption)}{anchor}\n")
+
+
+def write_figure(path: str, title: str, alt: str) -> Markup:
+    """Return a figure with caption and alternative text."""
+    quoted = " ".join(alt.split()).replace("\\", "").replace('"', "”")
+    return Markup(f'![{escape(title)}]({path}){{alt="{quoted}"}}')
+
+
+def write_list(lines: list[str]) -> Markup:
+    """Return `lines` as a bullet list."""
+    return Markup("\n".join(f"- {escape(line)}" for line in lines))
+
+
+def fill_template(template: str, context: dict) -> str:
+    """Return the Jinja2 `template` filled with `context`, every value escaped; a name it does not know is an error."""
+    environment = jinja2.Environment(finalize=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return environment.from_string(template).render(context)

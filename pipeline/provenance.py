@@ -1,0 +1,72 @@
+"""Where a report came from: which extracts, which lock, which commit, which versions, which parameters."""
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+PACKAGES = ["duckdb", "great-expectations", "numpy", "pandas", "pyfixest", "scipy", "splink", "statsmodels"]
+
+
+def trace_provenance(root: Path, extracts: Path) -> pd.DataFrame:
+    """Return kind, item, value: SHA-256 of each file in `extracts` and of the lock, the commit of `root`, versions."""
+    files = sorted(path for path in extracts.iterdir() if path.is_file() and not path.name.startswith("."))
+    rows = [("extract", path.name, hash_file(path)) for path in files]
+    lock = root / "requirements.lock"
+    rows.append(("lock", lock.name, hash_file(lock) if lock.exists() else "missing"))
+    rows.append(("commit", "git", find_commit(root)))
+    rows.append(("version", "python", platform.python_version()))
+    rows += [("version", name, version(name)) for name in PACKAGES]
+    return pd.DataFrame(rows, columns=["kind", "item", "value"])
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_commit(root: Path) -> str:
+    """Return the commit that `root` is at, with a note when files under version control were changed since."""
+    try:
+        commit = ask_git(root, "rev-parse", "HEAD")
+        changed = ask_git(root, "status", "--porcelain", "--untracked-files=no", "--", "pipeline", "notebooks", "params.yaml", "dvc.yaml", "requirements.lock", "data/reference", "expectations")
+    except (OSError, subprocess.CalledProcessError):
+        return "not under version control"
+    return f"{commit} with changes not committed" if changed else commit
+
+
+def ask_git(root: Path, *arguments: str) -> str:
+    """Return what a git command prints."""
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def list_parameters(sections: dict, text: str) -> pd.DataFrame:
+    """Return parameter, value, meaning for every value of `sections`; the meaning is its comment in `text` (params.yaml)."""
+    meanings = read_comments(text)
+    rows = [(f"{section}.{name}", write_value(value), meanings.get((section, name), "")) for section, values in sections.items() for name, value in values.items()]
+    return pd.DataFrame(rows, columns=["parameter", "value", "meaning"])
+
+
+def write_value(value) -> str:
+    """Return a parameter's value as it stands in YAML."""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else yaml.safe_dump(value).split("\n")[0].strip("'\"")
+
+
+def read_comments(text: str) -> dict[tuple[str, str], str]:
+    """Return the comment above each parameter in the text of params.yaml, by section and name."""
+    meanings, section, comment = {}, "", []
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("#"):
+            comment.append(stripped.lstrip("# "))
+        elif line and not line[0].isspace():
+            section, comment = stripped.partition(":")[0], []
+        elif ":" in stripped:
+            meanings[section, stripped.partition(":")[0]] = " ".join(comment)
+            comment = []
+    return meanings

@@ -1,0 +1,145 @@
+"""The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
+
+Builds on pipeline.report_tables (tables in words), pipeline.wording (sentences) and pipeline.markdown (escaping).
+pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
+wheels, so no system package is needed.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pypandoc
+import typst
+
+from pipeline import report_tables, wording
+from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
+
+TEMPLATES = Path(__file__).parent / "templates"
+BANNER = "Demonstration with simulated data: shows no finding about the real scheme"
+READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
+
+
+class Picture(NamedTuple):
+    """A figure of the report: its file name under figures/, its caption and its alternative text."""
+
+    file: str
+    title: str
+    alt: str
+
+
+def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, scheme: str, is_simulated: bool) -> dict:
+    """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
+
+    `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
+    sensitivity, validation_results, parameters, provenance and, for a simulated set, demonstration and
+    linkage_truth. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
+    """
+    effects, claims = tables["effects"], tables["claims"]
+    main = effects[effects["outcome"].eq(wording.PRIMARY)]
+    referral = wording.find_effect(effects, "sequential_trials", "referral")
+    complier = wording.find_effect(effects, "complier", "engaged")
+    never = wording.find_effect(effects, "sequential_trials", "never_engaged")
+    failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
+    months = parameters.panel.months_after
+    return {
+        "scheme": scheme,
+        "is_simulated": is_simulated,
+        "banner": BANNER,
+        "failures": write_list(failures) if failures else "",
+        "answer": wording.write_answer(referral, complier, months, parameters.effect.confidence),
+        "is_inconclusive": wording.name_direction(referral if complier is None else complier) == "inconclusive",
+        "inconclusive": wording.write_inconclusive(),
+        "of_100": wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier),
+        "claim_sentence": wording.write_claim(claims),
+        "of_100_clients": wording.write_of_100_clients(claims),
+        "decomposition_sentence": wording.write_decomposition(tables["decomposition"]),
+        "falsification": wording.write_falsification(never),
+        "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated)),
+        "cannot_say": write_list(wording.list_cannot_say(claims, referral, is_simulated)),
+        "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
+        "parameters": parameters,
+        "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters.disclosure.threshold),
+        "figure": {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures},
+    }
+
+
+def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, threshold: int) -> dict[str, Markup]:
+    """Return every table of the report as Markdown by name; columns of numbers are aligned right."""
+    show = report_tables
+    shown = {
+        "claims": (show.show_claims(tables["claims"], threshold), "Published, reproduced and controlled figures"),
+        "attrition": (show.show_attrition(tables["attrition"], threshold), "Who was left out, step by step"),
+        "effects": (show.show_effects(main, threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
+        "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes"),
+        "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
+        "model_checks": (show.show_checks(tables["model_checks"]), "Checks of the model, with pass marks set beforehand"),
+        "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
+        "balance": (show.show_balance(tables["balance"]), "Standardised differences between the arms"),
+        "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates under other choices"),
+        "validation": (show.show_validation(tables["validation_results"], threshold), "Rules that the extracts were held to, and those not met in full"),
+        "parameters": (tables["parameters"].rename(columns=str.capitalize), "Parameters of this run"),
+        "provenance": (tables["provenance"].rename(columns=str.capitalize), "What this report was made from"),
+    }
+    if "demonstration" in tables:
+        shown["demonstration"] = (show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
+        shown["linkage_truth"] = (show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
+    numeric = {"Published", "People", "Referrals", "People lost", "Ratio", "Change", "p", "Found", "Pass mark", "Counted", "Before", "After", "Percentage points", "Truth", "Estimate of this run"}
+    return {name: write_table(table, caption, numbers=[column for column in table if column in numeric], name=name) for name, (table, caption) in shown.items()}
+
+
+def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparison with the truth in words; `unit` says how a value is written."""
+    writers = {"ratio": lambda value: wording.write_number(value, 2), "percent": wording.write_percent, "people": wording.write_number}
+    return pd.DataFrame(
+        [
+            {
+                "Quantity": row.quantity,
+                "Truth": writers[row.unit](row.truth),
+                "Estimate of this run": writers[row.unit](row.estimate),
+                "Interval": report_tables.interval_words(row.ci_low, row.ci_high, writers[row.unit]),
+                "Truth within the interval": "–" if pd.isna(row.covers) else "yes" if row.covers else "no",
+            }
+            for row in demonstration.itertuples()
+        ]
+    )
+
+
+def show_linkage_truth(linkage_truth: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return precision and recall by group in words."""
+    shown = linkage_truth.copy()
+    for column in shown:
+        if column in ("precision", "recall"):
+            shown[column] = shown[column].map(lambda value: wording.write_number(value, 3))
+        elif column.startswith("n_"):
+            shown[column] = shown[column].map(lambda count: report_tables.count_words(count, threshold))
+        else:
+            shown[column] = shown[column].map(lambda code: report_tables.label(column, code))
+    return shown.rename(columns=lambda name: name.removeprefix("n_").replace("_", " ").capitalize())
+
+
+def write_report(context: dict) -> str:
+    """Return the report's Markdown source."""
+    return fill_template((TEMPLATES / "report.md.j2").read_text(encoding="utf-8"), context)
+
+
+def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
+    """Write `markdown` as one self-contained HTML page; `folder` holds figures/."""
+    arguments = ["--standalone", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]
+    arguments += [f"--css={TEMPLATES / 'report.css'}", f"--lua-filter={TEMPLATES / 'html.lua'}", f"--resource-path={folder}"]
+    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
+    pypandoc.convert_text(markdown, "html5", format=READER, extra_args=arguments, outputfile=str(path))
+
+
+def render_pdf(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
+    """Write `markdown` as a tagged PDF (PDF/UA-1); `folder` holds figures/."""
+    arguments = ["--standalone", f"--template={TEMPLATES / 'report.typ'}", f"--lua-filter={TEMPLATES / 'typst.lua'}"]
+    arguments += [f"--metadata=title:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
+    source = pypandoc.convert_text(markdown, "typst", format=READER, extra_args=arguments)
+    with tempfile.TemporaryDirectory() as build:
+        shutil.copytree(folder / "figures", Path(build) / "figures")
+        entry = Path(build) / "report.typ"
+        entry.write_text(source, encoding="utf-8")
+        typst.compile(str(entry), output=str(path), root=build, format="pdf", pdf_standards=["ua-1"], ignore_system_fonts=True, timestamp=0)

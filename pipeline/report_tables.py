@@ -1,0 +1,195 @@
+"""Tables as readers see them: controlled tables turned into words, one function per table, every cell text.
+
+Each returns a frame of strings whose column names are the headings, ready for pipeline.markdown. Builds on
+pipeline.wording (numbers in words) and pipeline.labels (codes in words).
+"""
+
+import pandas as pd
+
+from pipeline.labels import label, label_lag
+from pipeline.wording import change_of, describe_link_check, write_number, write_p, write_percent, write_ratio
+
+
+def count_words(count, threshold: int) -> str:
+    """Return a controlled count; a suppressed one reads "fewer than 10" for a threshold of 10."""
+    return f"fewer than {threshold}" if pd.isna(count) else f"{int(count):,}"
+
+
+def verdict_words(passed) -> str:
+    """Return "met" or "not met", or "no pass mark" when there is none."""
+    return "no pass mark" if pd.isna(passed) else "met" if passed else "not met"
+
+
+def interval_words(low, high, write) -> str:
+    """Return both ends of an interval as `write` writes them, a dash when there is no interval."""
+    return "–" if pd.isna(low) and pd.isna(high) else f"{write(low)} to {write(high)}"
+
+
+def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the published figures beside the reproduced and the controlled ones."""
+    rows = []
+    for row in claims.itertuples():
+        is_count = row.claim == "clients"
+        write = (lambda value: count_words(value, threshold)) if is_count else write_percent
+        rows.append(
+            {
+                "Figure": row.claim[0].upper() + row.claim[1:],
+                "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
+                "Same count on these extracts": write(row.reproduced),
+                "Left against comparison people": "–" if is_count else write(row.controlled),
+                "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, write_percent),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def show_attrition(attrition: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return both flows step by step."""
+    return pd.DataFrame(
+        [
+            {
+                "Flow": label("flow", row.flow),
+                "Step": label("stage", row.stage),
+                "People": count_words(row.n_people, threshold),
+                "Referrals": count_words(row.n_referrals, threshold),
+                "People lost": "–" if row.is_first else count_words(row.n_lost, threshold),
+                "Why": row.reason,
+            }
+            for row in attrition.assign(is_first=~attrition["flow"].duplicated()).itertuples()
+        ]
+    )
+
+
+def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return estimates as ratios with change in percent, one row each, named in words."""
+    return pd.DataFrame(
+        [
+            {
+                "Estimate": name_estimate(row),
+                "Ratio": write_ratio(row.estimate),
+                "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
+                "Change": "–" if pd.isna(row.estimate) else f"{change_of(row.estimate):+.0f}%",
+                "p": write_p(row.p_value),
+                "People": count_words(row.n_people, threshold),
+            }
+            for row in effects.itertuples()
+        ]
+    )
+
+
+def name_estimate(row) -> str:
+    """Return an estimate's name: of what, against whom, by which estimator."""
+    if row.estimator == "naive":
+        return label("estimator", "naive") + ", without a comparison"
+    if row.estimator == "complier":
+        return "Engaging with the scheme (complier effect)"
+    return f"{label('estimand', row.estimand)}, against {label('comparison', row.comparison)[0].lower()}{label('comparison', row.comparison)[1:]} ({label('estimator', row.estimator).lower()})"
+
+
+def show_secondary(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the effect on further outcomes with p-values corrected after Holm (1979), first column the outcome."""
+    shown = show_effects(effects, threshold)
+    if shown.empty:
+        return shown
+    shown.insert(0, "Outcome", [label("outcome", code) for code in effects["outcome"]])
+    shown["p after Holm"] = [write_p(value) for value in correct_by_holm(effects["p_value"])]
+    return shown.drop(columns=["Estimate", "p"])
+
+
+def correct_by_holm(p_values: pd.Series) -> pd.Series:
+    """Return p-values corrected for their number by Holm's (1979) step-down method; missing ones stay missing."""
+    ordered = p_values.dropna().sort_values(kind="stable")
+    factors = range(len(ordered), 0, -1)
+    corrected = (ordered * list(factors)).cummax().clip(upper=1)
+    return corrected.reindex(p_values.index)
+
+
+def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
+    """Return the model checks with value, pass mark and verdict."""
+    return pd.DataFrame(
+        [
+            {
+                "Check": str(row.check).replace("_", " ").capitalize(),
+                "Found": write_number(row.value, 3),
+                "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
+                "Verdict": verdict_words(row.passed),
+                "What it means": row.meaning,
+            }
+            for row in model_checks.itertuples()
+        ]
+    )
+
+
+def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the checks of the linkage by arm and period."""
+    return pd.DataFrame(
+        [
+            {
+                "Check": str(row.check).replace("_", " ").capitalize(),
+                "Arm": label("arm", row.arm),
+                "Period": label("period", row.period),
+                "Found": "suppressed" if pd.isna(row.n) else write_number(row.value, 3),
+                "Interval": "–" if pd.isna(row.n) else interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 3)),
+                "Counted": count_words(row.n, threshold),
+                "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
+                "Verdict": verdict_words(row.passed),
+            }
+            for row in link_quality.itertuples()
+        ]
+    )
+
+
+def show_balance(balance: pd.DataFrame) -> pd.DataFrame:
+    """Return the standardised difference of each covariate before and after weighting."""
+    return pd.DataFrame(
+        [
+            {"Covariate": label_lag(str(row.covariate)), "Before": write_number(row.smd_before, 2), "After": write_number(row.smd_after, 2), "Verdict": label("flag", row.flag)}
+            for row in balance.itertuples()
+        ]
+    )
+
+
+def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per specification, valid designs first."""
+    rows = sensitivity.sort_values(["is_valid", "is_primary", "months_after", "washout_days", "accept_from"], ascending=[False, False, True, True, True], kind="stable")
+    return pd.DataFrame(
+        [
+            {
+                "Design": f"{label('estimator', row.estimator)}, {label('comparison', row.comparison).lower()}" + (" (primary)" if row.is_primary else "") + ("" if row.is_valid else " – invalid"),
+                "Months": write_number(row.months_after),
+                "Washout days": write_number(row.washout_days),
+                "Links from": "–" if pd.isna(row.accept_from) else f"{row.accept_from:g}",
+                "Ratio": write_ratio(row.estimate),
+                "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
+            }
+            for row in rows.itertuples()
+        ]
+    )
+
+
+def show_validation(validation_results: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return per extract how many rules were tested, and each rule that was not met in full with its reason."""
+    tested = validation_results.groupby("table", sort=False).size()
+    broken = validation_results[~validation_results["passed"].fillna(True).astype(bool)]
+    rows = [{"Extract": table, "Rule": f"{n} rules tested", "Severity": "–", "Rows concerned": "–", "Why it matters": "–"} for table, n in tested.items()]
+    rows += [
+        {"Extract": row.table, "Rule": row.rule, "Severity": row.severity, "Rows concerned": count_words(row.n_unexpected, threshold), "Why it matters": row.reason}
+        for row in broken.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
+def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts of the headline in percentage points, with interval and share on the log scale."""
+    return pd.DataFrame(
+        [
+            {
+                "Part": str(row.part)[0].upper() + str(row.part)[1:],
+                "Percentage points": write_number(row.percentage_points, 1),
+                "Interval": interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 1)),
+                "Contacts per client": write_number(row.contacts_per_client, 1),
+                "Share on the log scale": write_percent(100 * row.log_share, 0),
+            }
+            for row in decomposition.sort_values("position").itertuples()
+        ]
+    )

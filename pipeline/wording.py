@@ -1,0 +1,211 @@
+"""Plain sentences from results: the verdict, of 100 contacts, what can and cannot be said.
+
+Every number in a sentence comes from a row of a controlled table. Wording follows the Ministry of Justice's
+Justice Data Lab, above all for inconclusive results: more people are needed, which is not the same as no effect.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+PRIMARY = "n_contacts"
+
+
+def write_number(value, decimals: int = 0) -> str:
+    """Return `value` with thousands separated; "not available" when it is missing, "unbounded" when it is infinite."""
+    if pd.isna(value):
+        return "not available"
+    return "unbounded" if math.isinf(value) else f"{value:,.{decimals}f}"
+
+
+def write_percent(value, decimals: int = 1) -> str:
+    """Return `value`, already in percent, with its sign and unit."""
+    return write_number(value, decimals) + ("%" if np.isfinite(float("nan") if pd.isna(value) else value) else "")
+
+
+def write_ratio(estimate) -> str:
+    """Return a log ratio as a ratio with two decimals; a log ratio beyond 8 in size has no useful value."""
+    if pd.isna(estimate):
+        return "not available"
+    return "unbounded" if estimate > 8 else f"{math.exp(max(estimate, -30)):.2f}"
+
+
+def write_p(value) -> str:
+    """Return a p-value as readers expect it; below 0.001 it is not spelt out."""
+    if pd.isna(value):
+        return "not available"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def change_of(estimate) -> float:
+    """Return a log ratio as a change in percent: log 0.55 is -45."""
+    return 100 * math.expm1(min(estimate, 50))
+
+
+def write_change(estimate) -> str:
+    """Return a log ratio as a change in words: "45% fewer", "10% more", "no change"."""
+    if pd.isna(estimate):
+        return "not available"
+    if estimate > 8:
+        return "more without bound"
+    percent = round(change_of(estimate))
+    return "no change" if percent == 0 else f"{abs(percent):,}% {'fewer' if percent < 0 else 'more'}"
+
+
+def write_interval(low, high) -> str:
+    """Return the interval of a log ratio in words, from the largest fall to the smallest or to a rise."""
+    if pd.isna(low) and pd.isna(high):
+        return "no interval available"
+    if high > 8:
+        return f"from {write_change(low)} with no upper bound" if low > -30 else "unbounded on both sides"
+    return f"{write_change(low)} to {write_change(high)}"
+
+
+def find_effect(effects: pd.DataFrame, estimator: str, estimand: str, outcome: str = PRIMARY, comparison: str | None = None) -> pd.Series | None:
+    """Return the row of `effects` asked for, or None when the stage could not estimate it."""
+    rows = effects[effects["outcome"].eq(outcome) & effects["estimator"].eq(estimator) & effects["estimand"].eq(estimand)]
+    rows = rows if comparison is None else rows[rows["comparison"].eq(comparison)]
+    rows = rows.dropna(subset=["estimate"])
+    return None if rows.empty else rows.iloc[0]
+
+
+def find_claim(claims: pd.DataFrame, claim: str, column: str) -> float:
+    """Return one figure of `claims`, NaN when the row is missing."""
+    rows = claims.loc[claims["claim"].eq(claim), column]
+    return float("nan") if rows.empty or pd.isna(rows.iloc[0]) else float(rows.iloc[0])
+
+
+def name_direction(row: pd.Series | None) -> str:
+    """Return "fewer" or "more" when the interval of a log ratio leaves out zero, else "inconclusive"."""
+    if row is None or pd.isna(row["ci_low"]) or pd.isna(row["ci_high"]) or row["ci_low"] <= 0 <= row["ci_high"]:
+        return "inconclusive"
+    return "fewer" if row["ci_high"] < 0 else "more"
+
+
+def list_failures(model_checks: pd.DataFrame, link_quality: pd.DataFrame, validation_results: pd.DataFrame) -> list[str]:
+    """Return in words every pass mark that was set beforehand and is not met; a missing verdict is not a failure."""
+    checks = model_checks[model_checks["passed"].eq(False).fillna(False).astype(bool)]
+    links = link_quality[link_quality["passed"].eq(False).fillna(False).astype(bool)]
+    rules = validation_results[validation_results["passed"].eq(False).fillna(False).astype(bool) & validation_results["severity"].eq("critical")]
+    return [
+        *[f"{str(row.check).replace('_', ' ')}: {write_number(row.value, 3)} against a pass mark of {write_number(row.pass_mark, 3)}" for row in checks.itertuples()],
+        *[f"linkage, {describe_link_check(row)}: {write_number(row.value, 3)} against a pass mark of {write_number(row.pass_mark, 3)}" for row in links.itertuples()],
+        *[f"extract {row.table}: {row.rule}" for row in rules.itertuples()],
+    ]
+
+
+def describe_link_check(row) -> str:
+    """Return the name of a linkage check with its arm and period where it has them."""
+    parts = [str(row.check).replace("_", " ")] + [str(part).replace("_", " ") for part in (row.arm, row.period) if pd.notna(part) and part != "all"]
+    return ", ".join(parts)
+
+
+def write_answer(referral: pd.Series | None, complier: pd.Series | None, months_after: int, confidence: float) -> str:
+    """Return the answer in one sentence with interval, on those who engaged where that could be estimated."""
+    row, who = (referral, "who were referred") if complier is None else (complier, "who engaged with the scheme")
+    if row is None:
+        return "The effect of the scheme could not be estimated from these extracts."
+    interval = f"{confidence:.0%} interval: {write_interval(row['ci_low'], row['ci_high'])}"
+    direction = name_direction(row)
+    if direction == "inconclusive":
+        return (
+            f"The result is inconclusive: in the {months_after} months after referral people {who} are estimated to have had "
+            f"{write_change(row['estimate'])} police contacts than they would have had without the scheme ({interval}), and an interval this wide leaves both directions open."
+        ).replace("no change police contacts than", "about as many police contacts as")
+    return (
+        f"In the {months_after} months after referral people {who} had an estimated {write_change(row['estimate'])} police contacts "
+        f"than they would have had without the scheme ({interval})."
+    )
+
+
+def write_inconclusive() -> str:
+    """Return the Justice Data Lab's sentence for a result that leaves both directions open."""
+    return (
+        "More people would need to be available for analysis to show in which direction demand changed, if it changed; "
+        "this should not be taken to mean that the scheme has no effect."
+    )
+
+
+def write_of_100(row: pd.Series | None, who: str = "clients who engaged") -> str:
+    """Return the effect as contacts out of every 100 that would have been made without the scheme."""
+    if row is None:
+        return ""
+    made, high, low = (min(round(100 * math.exp(min(row[name], 8))), 9999) for name in ("estimate", "ci_low", "ci_high"))
+    low_words = "an unknown number" if row["ci_high"] > 8 else f"{low:,}"
+    return f"Of every 100 police contacts that {who} would have made without the scheme, an estimated {made:,} were made with it (interval: {high:,} to {low_words})."
+
+
+def write_claim(claims: pd.DataFrame) -> str:
+    """Return in one sentence what was published, what these extracts reproduce and what is left of it."""
+    published, reproduced, controlled, low, high = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced", "controlled", "ci_low", "ci_high"))
+    sentence = f"The published fall in demand of {write_percent(published, 0)} is {write_percent(reproduced)} when the same before-and-after count is made on these extracts"
+    if math.isnan(controlled):
+        return sentence + "; what is left of it against comparison people could not be estimated."
+    return sentence + f"; against comparison people, {write_percent(controlled)} is left (interval: {write_percent(low)} to {write_percent(high)})."
+
+
+def write_of_100_clients(claims: pd.DataFrame) -> str:
+    """Return the shares of the published claim as numbers out of 100 clients."""
+    none, few = (find_claim(claims, name, "reproduced") for name in ("did not call", "called once or twice"))
+    if math.isnan(none) or math.isnan(few):
+        return ""
+    return f"Of 100 clients of the published claim, about {none:.0f} did not call the police in the accounting period and {few:.0f} did so once or twice; people who were never referred also often stop calling after a bad spell."
+
+
+def write_decomposition(decomposition: pd.DataFrame) -> str:
+    """Return in one sentence how the fall as published divides into its parts."""
+    rows = decomposition.sort_values("position").dropna(subset=["percentage_points"])
+    if len(rows) < 2:
+        return "The fall could not be divided into parts."
+    parts = [
+        f"{abs(row.percentage_points):.1f} {'come' if row.percentage_points <= 0 else 'in the other direction come'} from {row.part}" for row in rows.iloc[1:].itertuples()
+    ]
+    listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
+    return f"Of a fall of {abs(rows.iloc[0]['percentage_points']):.1f} percentage points, {listed}."
+
+
+def write_falsification(row: pd.Series | None) -> str:
+    """Return what the referred who never engaged say about the assumptions, and what they cannot say."""
+    if row is None:
+        return "The referred who never engaged could not be compared."
+    found = f"People who were referred but never engaged had {write_change(row['estimate'])} contacts than comparison people ({write_interval(row['ci_low'], row['ci_high'])})".replace(
+        "no change contacts than", "as many contacts as"
+    )
+    if name_direction(row) == "inconclusive":
+        return found + ". No clear difference shows, which is consistent with the assumptions but is no proof of them: mild selection passes this test most of the time."
+    return found + ". This is a clear difference: either engagement is selective, or a referral alone does something, and the effect on those who engaged rests on neither being so."
+
+
+def list_can_say(referral, complier, claims, failures: list[str], is_simulated: bool) -> list[str]:
+    """Return what a reader can say, in the order of importance; little when a pass mark is not met."""
+    published, reproduced = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced"))
+    about = "In this simulated example, " if is_simulated else ""
+    lines = []
+    if failures:
+        lines.append(f"{about}a pass mark set beforehand is not met, so these results do not support a statement about the effect of the scheme.")
+    elif name_direction(referral) == "inconclusive":
+        lines.append(f"{about}the effect of being referred is inconclusive: people referred had between {write_interval(referral['ci_low'], referral['ci_high'])} contacts." if referral is not None else f"{about}the effect could not be estimated.")
+        lines.append(write_inconclusive())
+    else:
+        lines.append(f"{about}people referred had {write_change(referral['estimate'])} police contacts than similar people not yet referred ({write_interval(referral['ci_low'], referral['ci_high'])}).")
+        if complier is not None:
+            lines.append(f"{about}if a referral that nobody took up does nothing, those who engaged had {write_change(complier['estimate'])} contacts than they would have had ({write_interval(complier['ci_low'], complier['ci_high'])}).")
+    if not math.isnan(reproduced):
+        lines.append(f"{about}the same count as published gives a fall of {write_percent(reproduced)} (published: {write_percent(published, 0)}), which by itself is no evidence of an effect, because people were referred when their demand was at its height.")
+    return [line[0].upper() + line[1:] for line in lines]
+
+
+def list_cannot_say(claims, referral, is_simulated: bool) -> list[str]:
+    """Return what a reader cannot say on the strength of this report."""
+    published = find_claim(claims, "fall in demand", "published")
+    lines = ["Anything about the real scheme: the extracts are simulated."] if is_simulated else []
+    lines.append(f"That the scheme reduced demand by {write_percent(published, 0)}: most of a before-and-after fall may come about by itself.")
+    if name_direction(referral) == "inconclusive":
+        lines.append("That the scheme has no effect: an inconclusive result is not evidence of none.")
+    lines += [
+        "That the effect holds for people unlike those analysed, such as people sent by partners without a recent police contact, who have nobody to be compared with here.",
+        "That fewer contacts mean a better life: a fall in calls can also mean that people no longer ask for help.",
+        "That officers did not pick people who were about to improve anyway for reasons that the records do not show; no analysis of these data can rule that out.",
+    ]
+    return lines
