@@ -85,19 +85,19 @@ def load_extract_facts(folder: str) -> ExtractFacts:
 
 
 def find_header_problems(folder: str, name: str) -> list[str]:
-    """Return every mistake seen in the header of the extract `name`: absent, empty, columns missing or double.
+    """Return every mistake seen at the top of the extract `name`: absent, empty, columns missing or double.
 
-    Reads one line, so that it is cheap enough to ask before anything runs.
+    Reads two lines, so that it is cheap enough to ask before anything runs.
     """
     path, where = extracts_folder(folder) / f"{name}.csv", f"{folder}/{name}.csv"
     if not path.is_file():
         return [] if name in OPTIONAL else [f"{where}: missing. Put the extract there, or correct extracts.folder in params.yaml."]
     try:
-        header = read_header(path)
+        header, has_rows = read_top(path)
     except (OSError, UnicodeDecodeError, csv.Error):
         return [f"{where}: the header cannot be read. Save the file as CSV with commas, encoded as UTF-8."]
-    if not header:
-        return [f"{where}: empty. Export it again, with a header and all rows."]
+    if not header or not (has_rows or name in OPTIONAL):
+        return [f"{where}: empty{', it has a header only' if header else ''}. Export it again, with a header and all rows."]
     missing = [column for column in COLUMNS[name] if column not in header]
     double = [column for column in COLUMNS[name] if header.count(column) > 1]
     problems = []
@@ -113,10 +113,12 @@ def find_header_problems(folder: str, name: str) -> list[str]:
     return problems
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the column names in the first line of the CSV file `path`, none when it is empty."""
+def read_top(path: Path) -> tuple[list[str], bool]:
+    """Return the column names in the first line of the CSV file `path` (none when it is empty), and whether rows follow."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        return [column.strip() for column in next(csv.reader(lines), [])]
+        rows = csv.reader(lines)
+        header = [column.strip() for column in next(rows, [])]
+        return header, any(next(rows, []))
 
 
 def read_extract(folder: str, name: str) -> pd.DataFrame:
@@ -130,15 +132,12 @@ def read_extract(folder: str, name: str) -> pd.DataFrame:
     path = extracts_folder(folder) / f"{name}.csv"
     if not path.is_file():
         return pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]})
-    frame = read_text_columns(path, f"{folder}/{name}.csv")[list(COLUMNS[name])]
-    if frame.empty and name not in OPTIONAL:
-        raise InputError(f"{folder}/{name}.csv: no rows below the header. Export it again, with all rows.")
-    return frame
+    return read_text_columns(path, f"{folder}/{name}.csv")[list(COLUMNS[name])]
 
 
 def read_text_columns(path: Path, where: str) -> pd.DataFrame:
     """Return the CSV file `path` as text columns. DuckDB's own message would quote the line, so only its number is told."""
-    names = read_header(path)
+    names, _ = read_top(path)
     columns = ", ".join(f"nullif(trim(column_{i}), '') as \"{quoted(column)}\"" for i, column in enumerate(names))
     fields = ", ".join(f"'column_{i}': 'VARCHAR'" for i in range(len(names)))
     source = f"read_csv(?, columns={{{fields}}}, header=true, delim=',', quote='\"', escape='\"', auto_detect=false)"
@@ -199,7 +198,7 @@ def describe_extracts(folder: str) -> pd.DataFrame:
     rows = []
     for name, ours in COLUMNS.items():
         path = extracts_folder(folder) / f"{name}.csv"
-        header = read_header(path) if path.is_file() else []
+        header = read_top(path)[0] if path.is_file() else []
         unknown = [column for column in header if column not in ours] if set(ours) <= set(header) else []
         rows.append({"extract": name, "is_present": path.is_file(), "n_unknown_columns": len(unknown), "unknown_columns": ", ".join(unknown)})
     return pd.DataFrame(rows)

@@ -1,0 +1,149 @@
+"""Contracts: hold a table against its suite expectations/<table>.json, with Great Expectations.
+
+A suite is a Great Expectations suite file. Each expectation carries in `meta` its rule as a plain sentence,
+its reason and its severity: a failed critical rule stops the run, a failed warning reaches the report.
+Results hold counts and never a value, because what stands in a table may be personal.
+
+Great Expectations takes three seconds to import, in every notebook again, and a tenth of a second for a small
+table. So it is imported inside the functions; 01_validate pays for it, and 06_report, which holds all tables
+between the stages against their suites at once before it reports from them (`check_contracts`).
+"""
+
+import json
+import logging
+import os
+
+import pandas as pd
+
+from pipeline.errors import InputError
+from pipeline.tables import private_folder, project_root, replace_file
+
+SUITES = "expectations"
+COLUMNS = ["table", "rule", "reason", "severity", "passed", "n_unexpected", "n_rows"]
+# Great Expectations lists offending values unless told not to.
+WITHOUT_VALUES = {"result_format": "BASIC", "partial_unexpected_count": 0}
+
+
+def load_suite(name: str) -> dict:
+    """Return the suite of the table `name` as plain values.
+
+    Raises InputError when the file is missing or no JSON, and when an expectation lacks rule, reason or severity.
+    """
+    path, where = project_root() / SUITES / f"{name}.json", f"{SUITES}/{name}.json"
+    try:
+        suite = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{where}: missing. Restore it with `git checkout {SUITES}`.") from None
+    except ValueError as error:
+        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{where}{line}: is no JSON. Mend it, or restore it with `git checkout {where}`.") from None
+    incomplete = [
+        f"{where}, expectation {number}: needs `rule`, `reason` and `severity` (critical or warning) in its meta. Add them."
+        for number, expectation in enumerate(suite["expectations"], start=1)
+        if not {"rule", "reason"} <= expectation.get("meta", {}).keys() or expectation["meta"].get("severity") not in ("critical", "warning")
+    ]
+    InputError.collect(incomplete)
+    return suite
+
+
+def run_suite(name: str, frame: pd.DataFrame):
+    """Return Great Expectations' result of holding `frame` against the suite of the table `name`; it holds no values.
+
+    Raises InputError when the suite cannot be read or Great Expectations refuses it.
+    """
+    suite = load_suite(name)
+    context = make_context()
+    from great_expectations.core import ExpectationSuite
+
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset(name)
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    try:
+        rules = ExpectationSuite(**suite)
+    except Exception as error:
+        raise InputError(f"{SUITES}/{name}.json: Great Expectations refuses it ({type(error).__name__}). Correct the types and kwargs.") from None
+    return batch.validate(rules, result_format=WITHOUT_VALUES)
+
+
+def make_context():
+    """Return a context of Great Expectations that keeps nothing on disk, reports nothing home and prints nothing."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    # Its log quotes values where a rule meets a type it did not expect.
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL + 1)
+    context = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
+
+
+def collect_results(*runs) -> pd.DataFrame:
+    """Return the results of `runs` (from `run_suite`) as one row per rule, table by table.
+
+    Columns: table, rule, reason, severity, passed, n_unexpected (rows that break the rule; 1 where a rule about the
+    table as a whole fails), n_rows (rows the rule looked at; 0 where it is about the table as a whole).
+    """
+    rows = [describe_rule(run.suite_name, rule) for run in runs for rule in run.results]
+    results = pd.DataFrame(rows, columns=COLUMNS)
+    return results.astype({"passed": "bool", "n_unexpected": "int64", "n_rows": "int64"})
+
+
+def describe_rule(table: str, rule) -> dict:
+    """Return one row of validation_results from one of Great Expectations' results."""
+    meta, passed = rule.expectation_config.meta, bool(rule.success)
+    n_unexpected = rule.result.get("unexpected_count")
+    return {
+        "table": table,
+        "rule": meta["rule"],
+        "reason": meta["reason"],
+        "severity": meta["severity"],
+        "passed": passed,
+        "n_unexpected": int(not passed) if n_unexpected is None else n_unexpected,
+        "n_rows": rule.result.get("element_count") or 0,
+    }
+
+
+def validate_table(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return validation_results of `frame` against the suite of the table `name`."""
+    return collect_results(run_suite(name, frame))
+
+
+def summarise_results(results: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per table and severity: how many rules were tested and how many were broken (rules, not rows)."""
+    broken = results.assign(n_rules=1, n_broken=(~results["passed"]).astype("int64"))
+    return broken.groupby(["table", "severity"], sort=False, as_index=False)[["n_rules", "n_broken"]].sum()
+
+
+def write_data_docs(page: str) -> None:
+    """Write the rendered `page` as data/derived/data_docs/index.html, in a folder that only its owner can read."""
+    replace_file(private_folder("data_docs") / "index.html", lambda temporary: temporary.write_text(page, encoding="utf-8"))
+
+
+def stop_if_critical(results: pd.DataFrame, threshold: int) -> None:
+    """Raise InputError that lists every failed critical rule; do nothing when there is none.
+
+    Numbers of rows below `threshold` are not told, because a message may leave the secure disk.
+    """
+    failed = results[(results["severity"] == "critical") & ~results["passed"]]
+    InputError.collect([describe_failed_rule(rule, threshold) for rule in failed.itertuples()])
+
+
+def describe_failed_rule(rule, threshold: int) -> str:
+    """Return one line about a failed rule: where, what was found, what to do."""
+    count = f"fewer than {threshold}" if rule.n_unexpected < threshold else f"{rule.n_unexpected:,}"
+    found = f"Broken in {count} of {rule.n_rows:,} rows." if rule.n_rows >= threshold else "Broken."
+    return f"{rule.table}: {rule.rule} {found} Why it matters: {rule.reason} Mend the extract, or change the rule in {SUITES}/{rule.table}.json."
+
+
+def check_contract(name: str, frame: pd.DataFrame) -> None:
+    """Raise InputError when the table `name` between two stages breaks a rule of its suite, whatever its severity."""
+    check_contracts({name: frame})
+
+
+def check_contracts(tables: dict[str, pd.DataFrame]) -> None:
+    """Raise InputError that lists every rule broken by any of `tables`, given by name; do nothing when there is none."""
+    results = collect_results(*(run_suite(name, frame) for name, frame in tables.items()))
+    InputError.collect([
+        f"Table {rule.table}: {rule.rule} Broken. Why it matters: {rule.reason} Rerun the stage that makes the table; if it stays, report it."
+        for rule in results[~results["passed"]].itertuples()
+    ])  # fmt: skip
