@@ -6,23 +6,26 @@ READY := .venv/.ready
 FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done
 
+# The stages call `python`, which must be the one that was set up.
+WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
+
 .PHONY: report test lab setup benchmark
 
 report: $(READY)
-	@$(BIN)/python -m pipeline.check
-	@$(BIN)/dvc repro
+	@$(WITH_PATH) python -m pipeline.check
+	@$(WITH_PATH) dvc repro
 	@echo "Open reports/evaluation.html or reports/evaluation.pdf."
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(WITH_PATH) python -m pytest
 
 lab: $(READY)
-	@$(BIN)/jupyter lab --notebook-dir=.
+	@$(WITH_PATH) jupyter lab --notebook-dir=.
 
 setup: $(READY)
 
 benchmark: $(READY)
-	@$(BIN)/python benchmarks/run.py
+	@$(WITH_PATH) python benchmarks/run.py
 
 # The packages come from the lock with their hashes, uv first because it installs the rest in seconds.
 $(READY): requirements.lock pyproject.toml
