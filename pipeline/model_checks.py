@@ -1,0 +1,103 @@
+"""Diagnostics of the effect, each held against a pass mark that was set beforehand.
+
+They are shown before any effect and change nothing: where one fails, the report says so in its first lines.
+Builds on pipeline.contrasts and pipeline.effect (trials, fits and draws).
+"""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, fit_contrast
+from pipeline.effect import Draws, complier_draws, detectable_difference
+from pipeline.resampling import percentile_interval
+
+HEAVIEST = 10
+
+
+def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effects: pd.DataFrame, pre_trend: dict, pass_marks, confidence: float) -> pd.DataFrame:
+    """Return `model_checks`: check, value, pass_mark, passed, meaning.
+
+    `balance` is that of stage 03, `effects` the rows of pipeline.effect, `pre_trend` the joint test of the event
+    study, `pass_marks` anything with the values of that section of params.yaml as attributes. A value that could not
+    be worked out fails.
+    """
+    compared = balance[balance["comparison"] == "not_yet_referred"]
+    falsification = effects[effects["estimand"] == "never_engaged"].iloc[0]
+    detectable = np.exp(-detectable_difference(falsification["std_error"]))
+    inverse_low, _ = percentile_interval(complier_draws(trials, fits, draws)[1], confidence)
+    drawn = np.concatenate([draws.referral[PRIMARY], complier_draws(trials, fits, draws)[1]])
+    rows = [
+        at_most("balance", compared["smd_after"].abs().max(), pass_marks.balance_at_most,
+                "The largest standardised difference between the arms that weighting leaves."),
+        at_least("effective comparisons", compared["n_effective"].min(), pass_marks.effective_comparisons_at_least,
+                 "How many equally weighted people the comparison is worth."),
+        at_least("overlap", overlap(trials, fits.referral), pass_marks.overlap_at_least,
+                 "The share of the referred for whom comparison people with as high a probability of referral exist."),
+        at_least("pre-trend", pre_trend["p_value"], pass_marks.pre_trend_p_at_least,
+                 "The p-value of the joint test that both arms moved alike before time zero; the weights make them so in part."),
+        at_least("falsification", falsification["p_value"], pass_marks.falsification_p_at_least,
+                 "The p-value of the test that the referred who never engaged fared like the comparison people; "
+                 f"it could find a ratio below {detectable:.2f} or above {1 / detectable:.2f}."),
+        at_most("later referred", later_referred_share(trials, fits.referral), pass_marks.later_referred_at_most,
+                "The share of the comparison's contacts that follow a referral of their own, which pulls the estimate towards no effect."),
+        at_most("influence", influence(trials, fits.referral), pass_marks.influence_at_most,
+                f"How far the log ratio of referral moves without the {HEAVIEST} heaviest callers together."),
+        at_least("clusters", clusters(trials), pass_marks.clusters_at_least,
+                 "The number of people behind the smaller arm: too few make an interval too narrow."),
+        at_least("convergence", np.isfinite(drawn).mean(), pass_marks.converged_at_least,
+                 "The share of resamples in which every model gave a number."),
+        at_least("complier denominator", inverse_low, 0.0,
+                 "The lower end of contacts averted per contact made by the engaged; at zero or below the interval is unbounded."),
+        dict(check="dispersion", value=dispersion(trials, fits.referral), pass_mark=np.nan, passed=True,
+             meaning="The variance of contacts over that of a Poisson count; intervals resample people and do not rest on it."),
+    ]
+    return pd.DataFrame(rows).astype({"value": float, "pass_mark": float, "passed": bool})
+
+
+def at_most(check: str, value: float, pass_mark: float, meaning: str) -> dict:
+    """Return a row that passes when `value` is at most `pass_mark`; a missing value fails."""
+    return dict(check=check, value=float(value), pass_mark=pass_mark, passed=bool(value <= pass_mark), meaning=meaning)
+
+
+def at_least(check: str, value: float, pass_mark: float, meaning: str) -> dict:
+    """Return a row that passes when `value` is at least `pass_mark`; a missing value fails."""
+    return dict(check=check, value=float(value), pass_mark=pass_mark, passed=bool(value >= pass_mark), meaning=meaning)
+
+
+def overlap(trials: Trials, fit: Fit) -> float:
+    """Return the share of the referred whose propensity does not exceed every comparison trial's."""
+    linear = trials.design @ fit.propensity
+    return float((linear[trials.is_referred] <= linear[~trials.is_referred].max()).mean())
+
+
+def later_referred_share(trials: Trials, fit: Fit) -> float:
+    """Return the weighted share of the comparison's contacts in and after the month of their own later referral."""
+    compared = fit.weights * ~trials.is_referred
+    return float(1 - (compared @ trials.outcomes[CENSORED]) / (compared @ trials.outcomes[PRIMARY]))
+
+
+def influence(trials: Trials, fit: Fit) -> float:
+    """Return by how much the log ratio of referral changes when the ten people with most weighted contacts after are left out."""
+    contribution = np.bincount(trials.person, fit.weights * trials.outcomes[PRIMARY])
+    kept = ~np.isin(trials.person, np.argsort(-contribution, kind="stable")[:HEAVIEST])
+    without = fit_contrast(keep_trials(trials, kept), trials.is_referred[kept], [PRIMARY])
+    return float("nan") if without is None else abs(without.coefficients[PRIMARY][-1] - fit.coefficients[PRIMARY][-1])
+
+
+def keep_trials(trials: Trials, kept: np.ndarray) -> Trials:
+    """Return `trials` with the rows `kept` only; persons keep their positions."""
+    aligned = {name: getattr(trials, name)[kept] for name in ("trial_id", "person", "month", "is_referred", "is_engaged", "design")}
+    sums = {name: {outcome: values[kept] for outcome, values in getattr(trials, name).items()} for name in ("outcomes", "exposure")}
+    return trials._replace(**aligned, **sums)
+
+
+def clusters(trials: Trials) -> int:
+    """Return the number of people in the smaller arm."""
+    return min(len(np.unique(trials.person[side])) for side in (trials.is_referred, ~trials.is_referred))
+
+
+def dispersion(trials: Trials, fit: Fit) -> float:
+    """Return the weighted Pearson dispersion of the fitted outcome model (McCullagh & Nelder 1989, section 6.2)."""
+    X = np.column_stack([trials.design, trials.is_referred])
+    expected = np.exp(X @ fit.coefficients[PRIMARY]) * trials.exposure[PRIMARY]
+    return float(fit.weights @ ((trials.outcomes[PRIMARY] - expected) ** 2 / expected) / fit.weights.sum())
