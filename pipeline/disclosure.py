@@ -62,11 +62,26 @@ def control_attrition(attrition: pd.DataFrame, threshold: int, rounding: int) ->
     return controlled
 
 
+def control_claims(claims: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `claims` (claim, published, reproduced ...) fit for publication.
+
+    The number of clients is rounded and the shares of clients come from rounded counts; a fall in demand is a ratio of
+    two large sums and stays.
+    """
+    exact = claims.set_index("claim")["reproduced"]
+    n_people = int(exact.get("clients", 0))
+    controlled = {name: control_percent(exact[name], n_people, threshold, rounding) for name in ("did not call", "called once or twice") if name in exact}
+    controlled["clients"] = control_counts(pd.Series([n_people]), threshold, rounding).astype(float)[0]
+    return claims.assign(reproduced=claims["claim"].map(controlled).where(claims["claim"].isin(list(controlled)), claims["reproduced"]))
+
+
 def control_percent(percent: float, n_people: int, threshold: int, rounding: int) -> float:
     """Return `percent` of `n_people` worked out again from rounded counts; NaN where the people behind it are too few.
 
     Too few are also those on the other side: 99 % of 400 people says something about the four left over.
     """
+    if pd.isna(percent):
+        return float("nan")
     n_inside = round(percent * n_people / 100)
     rounded = control_counts(pd.Series([n_inside, n_people - n_inside, n_people]), threshold, rounding)
     return float("nan") if rounded.isna().any() else 100 * float(rounded[0]) / float(rounded[2])

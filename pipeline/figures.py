@@ -5,7 +5,9 @@ rows. Colours are Okabe and Ito's; marker and line style differ too, so that a f
 Figures are narrow with large type: they are read on a telephone as well as on paper.
 """
 
+import io
 import math
+from typing import NamedTuple
 
 import matplotlib
 
@@ -33,9 +35,24 @@ def new_figure(height: float, n_rows: int = 1, **grid):
     return figure, axes
 
 
-def save_figure(figure: Figure, path, dpi: int = 200) -> None:
-    """Write `figure` as PNG without the date and version that would make reruns differ."""
-    figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
+class Picture(NamedTuple):
+    """A finished figure: file name, caption, alternative text and the PNG itself, which notebooks show."""
+
+    file: str
+    title: str
+    alt: str
+    png: bytes
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+
+def finish_figure(name: str, title: str, drawing: tuple[Figure, str], dpi: int = 200) -> Picture:
+    """Return a drawing (figure, alternative text) as a Picture, without the version that would make reruns differ."""
+    figure, alt = drawing
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return Picture(f"{name}.png", title, alt, buffer.getvalue())
 
 
 def title_figure(figure: Figure, title: str) -> None:

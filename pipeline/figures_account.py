@@ -16,6 +16,7 @@ from pipeline.labels import label
 
 def draw_flow(attrition: pd.DataFrame, threshold: int) -> tuple[Figure, str]:
     """Return the flow of people of both flows side by side, drawn from controlled rows, and the alternative text."""
+    attrition = attrition[attrition["flow"].isin(["claim", "analysis"])]
     flows = list(attrition["flow"].drop_duplicates())
     n_steps = int(attrition.groupby("flow").size().max()) if flows else 1
     figure, axes = new_figure(0.6 + 0.98 * n_steps)
@@ -37,14 +38,14 @@ def draw_step(axes, column: int, place: float, row: pd.Series, threshold: int, i
     """Draw one box with the people who remain and, above it, who was lost on the way and why."""
     axes.add_patch(
         FancyBboxPatch(
-            (column + 0.06, place - 0.17), 0.88, 0.4, boxstyle="round,pad=0,rounding_size=0.04", fc="#EAF2F8" if is_last else "white", ec=BLUE if is_last else GREY, lw=1.6 if is_last else 1
+            (column + 0.06, place - 0.2), 0.88, 0.43, boxstyle="round,pad=0,rounding_size=0.04", fc="#EAF2F8" if is_last else "white", ec=BLUE if is_last else GREY, lw=1.6 if is_last else 1
         )
     )
-    axes.text(column + 0.5, place + 0.13, label("stage", row["stage"]).capitalize(), ha="center", va="center", fontsize=9, fontweight="bold")
+    axes.text(column + 0.5, place + 0.13, label("stage", row["stage"]), ha="center", va="center", fontsize=9, fontweight="bold")
     people, referrals = (count_text(row[name], threshold) for name in ("n_people", "n_referrals"))
     axes.text(column + 0.5, place - 0.05, f"{people} people\n{referrals} referrals", ha="center", va="center", fontsize=8, linespacing=1.1)
     if place < 0:
-        axes.annotate("", (column + 0.1, place + 0.24), (column + 0.1, place + 0.82), arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1})
+        axes.annotate("", (column + 0.1, place + 0.24), (column + 0.1, place + 0.79), arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1})
         reason = textwrap.fill(f"{count_text(row['n_lost'], threshold)} lost: {row['reason']}", 30, max_lines=3, placeholder=" …")
         axes.text(column + 0.15, place + 0.53, reason, ha="left", va="center", fontsize=7.5, color=GREY, linespacing=1.05)
 
@@ -55,27 +56,27 @@ def count_text(count, threshold: int) -> str:
 
 
 def draw_decomposition(decomposition: pd.DataFrame) -> tuple[Figure, str]:
-    """Return the waterfall from the naive fall to what the scheme did, in percentage points, and the alternative text."""
+    """Return the waterfall from the naive fall to what the scheme did, in points of the fall, and the alternative text."""
     rows = decomposition.sort_values("position").reset_index(drop=True)
     figure, axes = new_figure(1.3 + 0.56 * max(len(rows), 2))
-    ends = rows["percentage_points"].where(rows.index == 0, 0).cumsum() if rows.empty else telescoped_ends(rows["percentage_points"])
-    starts = ends.shift(1).fillna(0).where(rows.index != 1, 0) if len(rows) else ends
+    ends = telescoped_ends(rows["percentage_points"])
+    starts = ends.shift(1, fill_value=0.0).where(rows.index > 1, 0.0)
     is_scheme = rows["part"].str.contains("scheme", case=False)
     for place, row in rows.iterrows():
         colour = GREY if place == 0 else BLUE if is_scheme[place] else LIGHT
         left, right = sorted((starts[place], ends[place]))
         axes.barh(-place, right - left, left=left, height=0.55, color=colour, edgecolor=GREY, hatch="//" if is_scheme[place] else None, lw=0.8)
-        axes.text(right + 1, -place, f"{row['percentage_points']:+.1f}", va="center", ha="left", fontsize=9)
-    axes.set_yticks(-np.arange(len(rows)), [textwrap.fill(str(part).capitalize(), 20) for part in rows["part"]])
-    axes.set_xlabel("Percentage points of contacts before")
+        axes.text(right + 1, -place, f"{row['percentage_points']:.1f}", va="center", ha="left", fontsize=9)
+    axes.set_yticks(-np.arange(len(rows)), [textwrap.fill(str(part).capitalize(), 22) for part in rows["part"]])
+    axes.set_xlabel("Percentage points of the fall")
     axes.axvline(0, color=GREY, lw=1)
     if len(rows):
-        low, high = min(starts.min(), ends.min()), max(starts.max(), ends.max(), 0)
-        axes.set_xlim(low * 1.04, high + 0.22 * (high - low))
+        low, high = min(starts.min(), ends.min(), 0), max(starts.max(), ends.max(), 0)
+        axes.set_xlim(low * 1.1, high + 0.14 * (high - low))
     axes.grid(axis="y", visible=False)
     title_figure(figure, "What the fall as published is made of")
-    parts = [f"{row.part} {row.percentage_points:+.1f}" for row in rows.itertuples()]
-    return figure, "Waterfall chart in percentage points: " + (", ".join(parts) + "." if parts else "no parts could be estimated.")
+    parts = [f"{row.part} {row.percentage_points:.1f}" for row in rows.itertuples()]
+    return figure, "Waterfall chart of the fall in percentage points: " + (", ".join(parts) + "." if parts else "no parts could be estimated.")
 
 
 def telescoped_ends(points: pd.Series) -> pd.Series:

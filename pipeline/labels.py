@@ -25,8 +25,9 @@ LABELS = {
         "complier": "Complier effect",
         "lagged_poisson": "Poisson on earlier contacts",
         "lagged_outcome": "Poisson on earlier contacts",
+        "sequential_trials_censored": "Sequential trials, followed up to a later referral only",
+        "complier_censored": "Complier effect, comparison people followed up to a later referral only",
         "fixed_effects": "Person fixed effects",
-        "event_study": "Event study",
     },
     "estimand": {
         "referral": "Being referred",
@@ -41,9 +42,21 @@ LABELS = {
         "all": "Everyone",
     },
     "period": {"before": "Before referral", "after": "After referral", "all": "Whole period"},
-    "flow": {"claim": "The published claim", "analysis": "The analysis"},
+    "flow": {
+        "claim": "The published claim",
+        "analysis": "The analysis",
+        "uptake": "Uptake among those analysed",
+        "untriggered": "Sent without a recent contact",
+        "overlap": "Both flows together",
+    },
+    "stage": {
+        "claim_period": "In the claim's period",
+        "at_risk": "At risk on the day",
+        "untriggered": "No recent contact",
+        "either": "In either flow",
+        "both": "In both flows",
+    },
     "flag": {"green": "green (balanced)", "amber": "amber (nearly balanced)", "red": "red (not balanced)"},
-    "severity": {"critical": "critical", "warning": "warning"},
 }
 
 
@@ -51,7 +64,8 @@ def label(kind: str, code) -> str:
     """Return the words for `code` of this `kind`, or the code itself with spaces where it is not in the list."""
     if pd.isna(code):
         return ""
-    return LABELS.get(kind, {}).get(str(code), str(code).replace("_", " "))
+    words = str(code).replace("_", " ")
+    return LABELS.get(kind, {}).get(str(code), words[:1].upper() + words[1:])
 
 
 def label_lag(covariate: str) -> str:

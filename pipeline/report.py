@@ -1,6 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.wording (sentences) and pipeline.markdown (escaping).
+Builds on pipeline.report_tables (tables in words), pipeline.wording (sentences), pipeline.markdown (escaping) and
+pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -8,13 +9,13 @@ wheels, so no system package is needed.
 import shutil
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 import pypandoc
 import typst
 
 from pipeline import report_tables, wording
+from pipeline.figures import Picture
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,20 +23,12 @@ BANNER = "Demonstration with simulated data: shows no finding about the real sch
 READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
 
 
-class Picture(NamedTuple):
-    """A figure of the report: its file name under figures/, its caption and its alternative text."""
-
-    file: str
-    title: str
-    alt: str
-
-
 def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, scheme: str, is_simulated: bool) -> dict:
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
     `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
-    sensitivity, validation_results, parameters, provenance and, for a simulated set, demonstration and
-    linkage_truth. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
+    sensitivity, validation_results, parameters, provenance, and demonstration and linkage_truth, empty
+    for real extracts. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
     """
     effects, claims = tables["effects"], tables["claims"]
     main = effects[effects["outcome"].eq(wording.PRIMARY)]
@@ -47,6 +40,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     return {
         "scheme": scheme,
         "is_simulated": is_simulated,
+        "has_truth": len(tables.get("demonstration", ())) > 0,
         "banner": BANNER,
         "failures": write_list(failures) if failures else "",
         "answer": wording.write_answer(referral, complier, months, parameters.effect.confidence),
@@ -69,9 +63,11 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
 def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, threshold: int) -> dict[str, Markup]:
     """Return every table of the report as Markdown by name; columns of numbers are aligned right."""
     show = report_tables
+    is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
         "claims": (show.show_claims(tables["claims"], threshold), "Published, reproduced and controlled figures"),
-        "attrition": (show.show_attrition(tables["attrition"], threshold), "Who was left out, step by step"),
+        "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
+        "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
         "effects": (show.show_effects(main, threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
         "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes"),
         "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
@@ -83,7 +79,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "parameters": (tables["parameters"].rename(columns=str.capitalize), "Parameters of this run"),
         "provenance": (tables["provenance"].rename(columns=str.capitalize), "What this report was made from"),
     }
-    if "demonstration" in tables:
+    if len(tables.get("demonstration", ())):
         shown["demonstration"] = (show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
         shown["linkage_truth"] = (show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
     numeric = {"Published", "People", "Referrals", "People lost", "Ratio", "Change", "p", "Found", "Pass mark", "Counted", "Before", "After", "Percentage points", "Truth", "Estimate of this run"}
@@ -92,7 +88,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
 
 def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison with the truth in words; `unit` says how a value is written."""
-    writers = {"ratio": lambda value: wording.write_number(value, 2), "percent": wording.write_percent, "people": wording.write_number}
+    writers = {"ratio": lambda value: wording.write_number(value, 2), "percent": wording.write_percent, "points": report_tables.write_points, "people": wording.write_number}
     return pd.DataFrame(
         [
             {
@@ -142,4 +138,4 @@ def render_pdf(markdown: str, folder: Path, path: Path, title: str, banner: str 
         shutil.copytree(folder / "figures", Path(build) / "figures")
         entry = Path(build) / "report.typ"
         entry.write_text(source, encoding="utf-8")
-        typst.compile(str(entry), output=str(path), root=build, format="pdf", pdf_standards=["ua-1"], ignore_system_fonts=True, timestamp=0)
+        typst.compile(str(entry), output=str(path), root=build, format="pdf", pdf_standards=["ua-1"], ignore_system_fonts=True)

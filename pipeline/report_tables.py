@@ -7,7 +7,7 @@ pipeline.wording (numbers in words) and pipeline.labels (codes in words).
 import pandas as pd
 
 from pipeline.labels import label, label_lag
-from pipeline.wording import change_of, describe_link_check, write_number, write_p, write_percent, write_ratio
+from pipeline.wording import change_of, write_number, write_p, write_percent, write_ratio, write_value
 
 
 def count_words(count, threshold: int) -> str:
@@ -21,8 +21,13 @@ def verdict_words(passed) -> str:
 
 
 def interval_words(low, high, write) -> str:
-    """Return both ends of an interval as `write` writes them, a dash when there is no interval."""
-    return "–" if pd.isna(low) and pd.isna(high) else f"{write(low)} to {write(high)}"
+    """Return both ends of an interval as `write` writes them, on one line; a dash when there is no interval."""
+    return "–" if pd.isna(low) and pd.isna(high) else f"{write(low)} to {write(high)}".replace(" ", "\u00a0")
+
+
+def write_points(value) -> str:
+    """Return a difference of two percentages, in percentage points with its sign."""
+    return write_number(value, 1) if pd.isna(value) else f"{value:+.1f} points"
 
 
 def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -31,13 +36,14 @@ def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
     for row in claims.itertuples():
         is_count = row.claim == "clients"
         write = (lambda value: count_words(value, threshold)) if is_count else write_percent
+        left = write_percent if row.claim == "fall in demand" else write_points
         rows.append(
             {
                 "Figure": row.claim[0].upper() + row.claim[1:],
                 "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
                 "Same count on these extracts": write(row.reproduced),
-                "Left against comparison people": "–" if is_count else write(row.controlled),
-                "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, write_percent),
+                "Left against comparison people": "–" if is_count else left(row.controlled),
+                "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, left),
             }
         )
     return pd.DataFrame(rows)
@@ -78,22 +84,37 @@ def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
 
 
 def name_estimate(row) -> str:
-    """Return an estimate's name: of what, against whom, by which estimator."""
+    """Return an estimate's name: of what, by which estimator, against whom."""
+    against = {"never_engaged": ", against those who never engaged", "none": ", nobody to compare with"}.get(row.comparison, "")
     if row.estimator == "naive":
-        return label("estimator", "naive") + ", without a comparison"
-    if row.estimator == "complier":
-        return "Engaging with the scheme (complier effect)"
-    return f"{label('estimand', row.estimand)}, against {label('comparison', row.comparison)[0].lower()}{label('comparison', row.comparison)[1:]} ({label('estimator', row.estimator).lower()})"
+        return label("estimator", "naive") + against
+    theta = str(row.estimator).removeprefix("complier_unengaged_")
+    if theta != row.estimator:
+        return f"Engaging (complier effect), if a referral nobody took up multiplies contacts by {theta}"
+    how = {"sequential_trials": "", "complier": " (complier effect)"}.get(row.estimator, f" ({label('estimator', row.estimator)[0].lower()}{label('estimator', row.estimator)[1:]})")
+    alone = " (the engaged alone)" if row.estimand == "engaged" and row.estimator == "sequential_trials" else ""
+    return f"{label('estimand', row.estimand)}{how}{alone}{against}"
+
+
+def name_main_estimates(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return the rows of `outcome` that the figure shows, with a column `name`: without variants of the same estimate."""
+    is_variant = effects["estimator"].str.contains("censored|unengaged_", regex=True)
+    rows = effects[effects["outcome"].eq(outcome) & ~is_variant]
+    return rows.assign(name=[name_estimate(row) for row in rows.itertuples()])
 
 
 def show_secondary(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return the effect on further outcomes with p-values corrected after Holm (1979), first column the outcome."""
-    shown = show_effects(effects, threshold)
+    """Return the effects of referral and of engaging on further outcomes, first column the outcome.
+
+    p-values are corrected after Holm (1979) over the outcomes, for each of the two effects apart.
+    """
+    rows = effects[effects["estimator"].isin(["sequential_trials", "complier"])]
+    shown = show_effects(rows, threshold)
     if shown.empty:
         return shown
-    shown.insert(0, "Outcome", [label("outcome", code) for code in effects["outcome"]])
-    shown["p after Holm"] = [write_p(value) for value in correct_by_holm(effects["p_value"])]
-    return shown.drop(columns=["Estimate", "p"])
+    shown.insert(0, "Outcome", [label("outcome", code) for code in rows["outcome"]])
+    corrected = rows.groupby("estimator")["p_value"].transform(correct_by_holm)
+    return shown.assign(**{"p after Holm": [write_p(value) for value in corrected]}).drop(columns=["p", "People"])
 
 
 def correct_by_holm(p_values: pd.Series) -> pd.Series:
@@ -110,7 +131,7 @@ def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
         [
             {
                 "Check": str(row.check).replace("_", " ").capitalize(),
-                "Found": write_number(row.value, 3),
+                "Found": write_value(row.value),
                 "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
                 "Verdict": verdict_words(row.passed),
                 "What it means": row.meaning,
@@ -128,7 +149,7 @@ def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
                 "Check": str(row.check).replace("_", " ").capitalize(),
                 "Arm": label("arm", row.arm),
                 "Period": label("period", row.period),
-                "Found": "suppressed" if pd.isna(row.n) else write_number(row.value, 3),
+                "Found": "suppressed" if pd.isna(row.n) else write_value(row.value),
                 "Interval": "–" if pd.isna(row.n) else interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 3)),
                 "Counted": count_words(row.n, threshold),
                 "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
@@ -188,7 +209,7 @@ def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
                 "Percentage points": write_number(row.percentage_points, 1),
                 "Interval": interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 1)),
                 "Contacts per client": write_number(row.contacts_per_client, 1),
-                "Share on the log scale": write_percent(100 * row.log_share, 0),
+                "Share on the log scale": "–" if pd.isna(row.log_share) else write_percent(100 * row.log_share, 0),
             }
             for row in decomposition.sort_values("position").itertuples()
         ]

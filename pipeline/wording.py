@@ -10,18 +10,25 @@ import numpy as np
 import pandas as pd
 
 PRIMARY = "n_contacts"
+MISSING = "not available"
 
 
 def write_number(value, decimals: int = 0) -> str:
     """Return `value` with thousands separated; "not available" when it is missing, "unbounded" when it is infinite."""
     if pd.isna(value):
-        return "not available"
+        return MISSING
     return "unbounded" if math.isinf(value) else f"{value:,.{decimals}f}"
 
 
 def write_percent(value, decimals: int = 1) -> str:
     """Return `value`, already in percent, with its sign and unit."""
     return write_number(value, decimals) + ("%" if np.isfinite(float("nan") if pd.isna(value) else value) else "")
+
+
+def write_value(value) -> str:
+    """Return a value of unknown size with as many decimals as help: 812, 12.3, 0.052."""
+    size = 0 if pd.isna(value) else abs(value)
+    return write_number(value, 0 if size >= 100 or (size >= 1 and float(size).is_integer()) else 1 if size >= 10 else 3)
 
 
 def write_ratio(estimate) -> str:
@@ -89,7 +96,7 @@ def list_failures(model_checks: pd.DataFrame, link_quality: pd.DataFrame, valida
     links = link_quality[link_quality["passed"].eq(False).fillna(False).astype(bool)]
     rules = validation_results[validation_results["passed"].eq(False).fillna(False).astype(bool) & validation_results["severity"].eq("critical")]
     return [
-        *[f"{str(row.check).replace('_', ' ')}: {write_number(row.value, 3)} against a pass mark of {write_number(row.pass_mark, 3)}" for row in checks.itertuples()],
+        *[f"{str(row.check).replace('_', ' ')}: {write_value(row.value)} against a pass mark of {write_value(row.pass_mark)}" for row in checks.itertuples()],
         *[f"linkage, {describe_link_check(row)}: {write_number(row.value, 3)} against a pass mark of {write_number(row.pass_mark, 3)}" for row in links.itertuples()],
         *[f"extract {row.table}: {row.rule}" for row in rules.itertuples()],
     ]
@@ -159,7 +166,7 @@ def write_decomposition(decomposition: pd.DataFrame) -> str:
     if len(rows) < 2:
         return "The fall could not be divided into parts."
     parts = [
-        f"{abs(row.percentage_points):.1f} {'come' if row.percentage_points <= 0 else 'in the other direction come'} from {row.part}" for row in rows.iloc[1:].itertuples()
+        f"{abs(row.percentage_points):.1f} {'come' if row.percentage_points >= 0 else 'in the other direction come'} from {row.part}" for row in rows.iloc[1:].itertuples()
     ]
     listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
     return f"Of a fall of {abs(rows.iloc[0]['percentage_points']):.1f} percentage points, {listed}."

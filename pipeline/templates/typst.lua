@@ -8,8 +8,8 @@ function Figure(figure)
   figure:walk({ Image = function(found) image = found end })
   if not image then return nil end
   local alt = image.attributes.alt or pandoc.utils.stringify(image.caption)
-  local caption = pandoc.write(pandoc.Pandoc({ pandoc.Plain(image.caption) }), "typst"):gsub("%s+$", "")
-  return pandoc.RawBlock("typst", "#figure(image(" .. quote(image.src) .. ", alt: " .. quote(alt) .. ", width: 82%), caption: [" .. caption .. "], kind: image)")
+  local caption = pandoc.write(pandoc.Pandoc(figure.caption.long), "typst"):gsub("%s+$", "")
+  return pandoc.RawBlock("typst", "#figure(image(" .. quote(image.src) .. ", alt: " .. quote(alt) .. ", width: 66%), caption: [" .. caption .. "], kind: image)")
 end
 
 function Table(tbl)
