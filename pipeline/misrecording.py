@@ -30,7 +30,7 @@ class RecordQuality:
     placeholder: float = 0.1
     another_phone: float = 0.015
     wrong_digit: float = 0.01
-    nominal_id: float = 0.48
+    nominal_id: float = 0.33
 
 
 CONTACTS = RecordQuality()

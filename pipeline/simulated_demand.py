@@ -29,18 +29,18 @@ class DemandProcess:
     """The rates of the process, a week each; calibrated to the published figures (see pipeline.simulation)."""
 
     base_shape: float = 0.144
-    base_mean: float = 0.0127
-    burst_enter: float = 0.00285
-    burst_leave: float = 0.193
-    burst_shape: float = 0.86
-    burst_mean: float = 1.61
+    base_mean: float = 0.0206
+    burst_enter: float = 0.0022
+    burst_leave: float = 0.445
+    burst_shape: float = 1.1
+    burst_mean: float = 5.55
     noise_kept: float = 0.95
     noise_sd: float = 0.5
     season: float = 0.12
     lockdown_level: float = 0.72
     after_lockdown_level: float = 0.9
     custody_enter: float = 0.001
-    custody_per_contact: float = 0.012
+    custody_per_contact: float = 0.007
     custody_leave: float = 0.047
     hospital_enter: float = 0.0004
     hospital_leave: float = 0.25

@@ -20,10 +20,10 @@ DAYS_TO_FIRST_CONTACT = 28
 class SchemeProcess:
     """How the scheme takes people in; calibrated to the published figures (see pipeline.simulation)."""
 
-    slope: float = 0.915
+    slope: float = 1.35
     partner_share: float = 0.11
     late_share: float = 0.04
-    again_share: float = 0.10
+    again_share: float = 0.12
     refused_share: float = 0.20
     months_of_support: float = 7.0
 
