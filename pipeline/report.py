@@ -23,7 +23,7 @@ BANNER = "Demonstration with simulated data: shows no finding about the real sch
 READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
 
 
-def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, scheme: str, is_simulated: bool) -> dict:
+def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, is_simulated: bool) -> dict:
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
     `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
@@ -38,10 +38,9 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
     months = parameters.panel.months_after
     return {
-        "scheme": scheme,
-        "is_simulated": is_simulated,
+        "title": f"Evaluation of {parameters.report.scheme}",
         "has_truth": len(tables.get("demonstration", ())) > 0,
-        "banner": BANNER,
+        "banner": BANNER if is_simulated else "",
         "failures": write_list(failures) if failures else "",
         "answer": wording.write_answer(referral, complier, months, parameters.effect.confidence),
         "is_inconclusive": wording.name_direction(referral if complier is None else complier) == "inconclusive",
@@ -119,6 +118,12 @@ def show_linkage_truth(linkage_truth: pd.DataFrame, threshold: int) -> pd.DataFr
 def write_report(context: dict) -> str:
     """Return the report's Markdown source."""
     return fill_template((TEMPLATES / "report.md.j2").read_text(encoding="utf-8"), context)
+
+
+def public_text(root: Path) -> str:
+    """Return text of the project at `root` that holds nobody's details: templates, parameters, notebooks, modules."""
+    paths = [*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py"), *(root / "notebooks").glob("*.ipynb"), root / "params.yaml"]
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file())
 
 
 def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
