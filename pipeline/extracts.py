@@ -38,6 +38,8 @@ COLUMNS = {
 }  # fmt: skip
 OPTIONAL = ("exits", "mentors")
 
+# What Python puts in the place of bytes that are no UTF-8.
+UNREADABLE = "\ufffd"
 FORMATS = {"date": "%Y-%m-%d", "time": "%Y-%m-%d %H:%M:%S"}
 EXPECTED = {
     "date": "dates as YYYY-MM-DD",
@@ -94,7 +96,9 @@ def find_header_problems(folder: str, name: str) -> list[str]:
         return [] if name in OPTIONAL else [f"{where}: missing. Put the extract there, or correct extracts.folder in params.yaml."]
     try:
         header, has_rows = read_top(path)
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, csv.Error):
+        header, has_rows = [UNREADABLE], True
+    if UNREADABLE in "".join(header):
         return [f"{where}: the header cannot be read. Save the file as CSV with commas, encoded as UTF-8."]
     if not header or not (has_rows or name in OPTIONAL):
         return [f"{where}: empty{', it has a header only' if header else ''}. Export it again, with a header and all rows."]
@@ -115,7 +119,8 @@ def find_header_problems(folder: str, name: str) -> list[str]:
 
 def read_top(path: Path) -> tuple[list[str], bool]:
     """Return the column names in the first line of the CSV file `path` (none when it is empty), and whether rows follow."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    # Letters of another encoding further down are told by their line when the rows are read.
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         rows = csv.reader(lines)
         header = [column.strip() for column in next(rows, [])]
         return header, any(next(rows, []))
