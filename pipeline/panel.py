@@ -98,3 +98,20 @@ def outcomes_by_month(trials: pd.DataFrame, incidents: pd.DataFrame, months: np.
                sum(officer_minutes::DECIMAL(12, 2))::DOUBLE AS officer_minutes
         FROM dated GROUP BY place, month ORDER BY place, month
     """).df()
+
+
+def describe_before(cohort: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    """Return what the arms of the comparison look like before time zero: one row per arm.
+
+    arm, n_people, n_trials, n_contacts (unweighted, in all months before) and contacts_per_month (per person-month,
+    weighted). What came after is left for the effect stage, so that diagnostics are seen before effects.
+    """
+    compared = cohort.loc[cohort["is_triggered"], ["trial_id", "person_id", "arm", "weight"]]
+    before = panel[panel["month"] < 0].groupby("trial_id", as_index=False).agg(n_contacts=("n_contacts", "sum"), n_months=("month", "size"))
+    table = compared.merge(before, on="trial_id", validate="one_to_one")
+    table = table.assign(weighted=table["weight"] * table["n_contacts"], weighted_months=table["weight"] * table["n_months"])
+    arms = table.groupby("arm", as_index=False).agg(
+        n_people=("person_id", "nunique"), n_trials=("trial_id", "size"), n_contacts=("n_contacts", "sum"),
+        weighted=("weighted", "sum"), weighted_months=("weighted_months", "sum"),
+    )
+    return arms.assign(contacts_per_month=arms["weighted"] / arms["weighted_months"]).drop(columns=["weighted", "weighted_months"])

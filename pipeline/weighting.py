@@ -163,7 +163,7 @@ def effective_size(weights: np.ndarray, person: np.ndarray) -> float:
     return float(per_person.sum() ** 2 / squares) if squares > 0 else 0.0
 
 
-def balance_tables(cohort: pd.DataFrame, green: float, amber: float) -> pd.DataFrame:
+def balance_tables(cohort: pd.DataFrame, at_most: float) -> pd.DataFrame:
     """Return the balance of both comparisons (see balance_table): of the referred against the not yet referred under
     the cohort's weights, and of the engaged against the referred who never engaged under weights of their own, which
     are missing where engagement cannot be modelled."""
@@ -175,24 +175,24 @@ def balance_tables(cohort: pd.DataFrame, green: float, amber: float) -> pd.DataF
     except NotConverged:
         own_weights = np.full(len(referred), np.nan)
     return pd.concat([
-        balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", green, amber),
-        balance_table(referred, engaged, own_weights, "never_engaged", green, amber),
+        balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", at_most),
+        balance_table(referred, engaged, own_weights, "never_engaged", at_most),
     ], ignore_index=True)
 
 
-def balance_table(people: pd.DataFrame, treated, weights, comparison: str, green: float, amber: float) -> pd.DataFrame:
+def balance_table(people: pd.DataFrame, treated, weights, comparison: str, at_most: float) -> pd.DataFrame:
     """Return one row per covariate: covariate, comparison, smd_before, smd_after, flag, n_referred, n_comparison, n_effective.
 
     Standardised differences are those of the means, treated less comparison, over the root of the mean of both arms'
-    variances before weighting (Austin 2009), so that before and after have one scale. flag is green up to `green`,
-    amber up to `amber`, red above or where nothing can be said. n_referred (the treated) and n_comparison are people.
+    variances before weighting (Austin 2009), so that before and after have one scale. flag is green up to half of
+    `at_most`, amber up to `at_most`, red above or where nothing can be said. n_referred (the treated) and n_comparison are people.
     """
     treated = np.asarray(treated, bool)
     covariates = balance_covariates(people)
     table = pd.DataFrame({"covariate": covariates.columns, "comparison": comparison})
     table["smd_before"] = [standardised_difference(covariates[name].to_numpy(), treated, np.ones(len(people))) for name in covariates]
     table["smd_after"] = [standardised_difference(covariates[name].to_numpy(), treated, weights) for name in covariates]
-    table["flag"] = np.select([table["smd_after"].abs() <= green, table["smd_after"].abs() <= amber], ["green", "amber"], "red")
+    table["flag"] = np.select([table["smd_after"].abs() <= at_most / 2, table["smd_after"].abs() <= at_most], ["green", "amber"], "red")
     table["n_referred"] = people.loc[treated, "person_id"].nunique()
     table["n_comparison"] = people.loc[~treated, "person_id"].nunique()
     table["n_effective"] = effective_size(weights[~treated], people.loc[~treated, "person_id"])
