@@ -83,5 +83,4 @@ def say_expectation(expectation) -> str:
 
     said = InlineRenderer(render_object=expectation).get_rendered_content()[0].to_json_dict()["value"]
     values = {name: param["value"] for name, param in said.get("params", {}).items()}
-    # PassThrough is what Great Expectations calls a condition that it hands to pandas as it stands.
-    return string.Template(said.get("template", "")).safe_substitute(values).replace("PassThrough", "")
+    return string.Template(said.get("template", "")).safe_substitute(values)

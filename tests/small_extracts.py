@@ -14,7 +14,7 @@ SECRET = "Quattlebaum"
 
 def make_referrals() -> pd.DataFrame:
     """Return twelve referrals, one in each month of 2017; the first client is the secret one."""
-    referred = pd.date_range("2017-01-15", periods=12, freq="MS") + pd.Timedelta(days=9)
+    referred = pd.date_range("2017-01-01", periods=12, freq="MS") + pd.Timedelta(days=9)
     rows = [
         {
             "referral_id": f"R{i}", "client_id": f"C{i}", "forename": "Ann", "surname": SECRET if i == 0 else "Smith", "date_of_birth": "1980-05-17",
