@@ -29,18 +29,18 @@ class DemandProcess:
     """The rates of the process, a week each; calibrated to the published figures (see pipeline.simulation)."""
 
     base_shape: float = 0.144
-    base_mean: float = 0.0206
-    burst_enter: float = 0.0022
-    burst_leave: float = 0.445
+    base_mean: float = 0.0169
+    burst_enter: float = 0.0017
+    burst_leave: float = 0.43
     burst_shape: float = 1.1
-    burst_mean: float = 5.55
+    burst_mean: float = 4.4
     noise_kept: float = 0.95
-    noise_sd: float = 0.5
+    noise_sd: float = 0.55
     season: float = 0.12
     lockdown_level: float = 0.72
     after_lockdown_level: float = 0.9
-    custody_enter: float = 0.001
-    custody_per_contact: float = 0.007
+    custody_enter: float = 0.0006
+    custody_per_contact: float = 0.002
     custody_leave: float = 0.047
     hospital_enter: float = 0.0004
     hospital_leave: float = 0.25

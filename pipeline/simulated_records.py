@@ -29,7 +29,7 @@ CHANNELS = {
     "victim": (["999", "101", "online", "front_desk", "other_agency"], [0.45, 0.42, 0.04, 0.04, 0.05]),
 }
 HOURS = np.array([3.6, 3.0, 2.5, 2.0, 1.7, 1.5, 1.8, 2.5, 3.4, 4.2, 4.6, 4.7, 4.8, 4.8, 4.9, 5.2, 5.6, 5.9, 6.0, 5.9, 5.7, 5.5, 5.2, 5.0])
-SHARED_SHARE, REPEAT_SHARE, DUPLICATE_SHARE = 0.6, 0.12, 0.06
+SHARED_SHARE, REPEAT_SHARE, DUPLICATE_SHARE = 0.7, 0.08, 0.05
 CHANGED_CODE_SHARE = 0.2
 
 

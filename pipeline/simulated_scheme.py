@@ -20,7 +20,7 @@ DAYS_TO_FIRST_CONTACT = 28
 class SchemeProcess:
     """How the scheme takes people in; calibrated to the published figures (see pipeline.simulation)."""
 
-    slope: float = 1.35
+    slope: float = 1.64
     partner_share: float = 0.11
     late_share: float = 0.04
     again_share: float = 0.12

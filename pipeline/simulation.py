@@ -20,7 +20,7 @@ from pipeline.simulated_scheme import DAYS_TO_FIRST_CONTACT, SchemeProcess, draw
 
 PURPOSES = ("people", "demand", "events", "referral", "engagement", "effect", "records", "identities", "misrecording", "mentors")
 DEMONSTRATION = 100_000
-PEOPLE_PER_ROW = 0.0505
+PEOPLE_PER_ROW = 0.071
 REFERRED, CLAIMED = 1275, 397
 SHRINKS_WITH, LARGEST_SHARE_REFERRED = 0.6, 0.37
 TRIGGER_MONTHS, OUTCOME_MONTHS = 3, 12
@@ -92,7 +92,7 @@ def draw_people(n_people: int, first_day: pd.Timestamp, rng) -> pd.DataFrame:
         "sex": rng.choice(np.array(["F", "M", "X"], object), n_people, p=[0.495, 0.50, 0.005]),
         "born_on": first_day - pd.to_timedelta((age * 365.25).astype(int), unit="D"),
         "area": rng.choice(np.array(AREAS, object), n_people),
-        "caller_share": rng.beta(9, 1.4, n_people),
+        "caller_share": rng.beta(12, 1.5, n_people),
     })
 
 
