@@ -47,7 +47,7 @@ def exit_days(trials: pd.DataFrame, person_exits: pd.DataFrame) -> pd.Series:
     ends = person_exits[person_exits["reason"].astype("str").str.lower().str.replace("_", " ").isin(["death", "moved away"])]
     spells = trials.merge(ends[["person_id", "from_on"]], on="person_id", how="inner", validate="many_to_many")
     first = spells[spells["from_on"] > spells["index_on"]].groupby("trial_id")["from_on"].min()
-    return trials["trial_id"].map(first).astype("datetime64[us]")
+    return first.astype("datetime64[us]").reindex(trials["trial_id"]).set_axis(trials.index)
 
 
 def exposure_days(trials: pd.DataFrame, months: np.ndarray, washout_days: int, study) -> np.ndarray:
