@@ -66,24 +66,26 @@ def count_referral_months(referrals: pd.DataFrame, referrals_from: date, referra
 def follow_references(referrals: pd.DataFrame, contacts: pd.DataFrame, exits: pd.DataFrame, contact_types: pd.DataFrame) -> pd.DataFrame:
     """Return one row per id or code that refers elsewhere: reference (which), is_known (whether it is found there).
 
-    References are duplicate_of (to another contact), exit_client, exit_nominal, and contact_code (each code
-    that occurs, to the lookup `contact_types`).
+    References are duplicate_of (to another contact; a contact marked as its own copy is not found), exit_client,
+    exit_nominal, and contact_code (each code that occurs, to the lookup `contact_types`).
     """
-    # A contact marked as its own copy is a reference to nothing, like one to a missing contact.
-    copies = contacts["duplicate_of"].where(contacts["duplicate_of"] != contacts["contact_id"], "").where(contacts["duplicate_of"].notna())
-    codes = pd.concat([contacts["opening_code"], contacts["closing_code"]]).drop_duplicates()
-    return pd.concat(
-        [
-            follow_reference("duplicate_of", copies, contacts["contact_id"]),
-            follow_reference("exit_client", exits["client_id"], referrals["client_id"]),
-            follow_reference("exit_nominal", exits["nominal_id"], contacts["nominal_id"]),
-            follow_reference("contact_code", codes, contact_types["code"].astype("str")),
-        ],
-        ignore_index=True,
-    )
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.register("referrals", referrals[["client_id"]])
+        con.register("contacts", contacts[["contact_id", "duplicate_of", "nominal_id", "opening_code", "closing_code"]])
+        con.register("exits", exits[["client_id", "nominal_id"]])
+        con.register("contact_types", contact_types[["code"]])
+        return con.sql(REFERENCES).df()
 
 
-def follow_reference(reference: str, ids: pd.Series, known: pd.Series) -> pd.DataFrame:
-    """Return one row per id in `ids` that is not missing: the name of the `reference`, and whether `known` holds the id."""
-    given = ids.dropna()
-    return pd.DataFrame({"reference": pd.Series(reference, index=given.index, dtype="str"), "is_known": given.isin(known).astype("bool")})
+REFERENCES = """
+select 'duplicate_of' as reference, duplicate_of <> contact_id and duplicate_of in (select contact_id from contacts where contact_id is not null) as is_known
+from contacts where duplicate_of is not null
+union all
+select 'exit_client', client_id in (select client_id from referrals where client_id is not null) from exits where client_id is not null
+union all
+select 'exit_nominal', nominal_id in (select nominal_id from contacts where nominal_id is not null) from exits where nominal_id is not null
+union all
+select 'contact_code', code in (select code::varchar from contact_types)
+from (select opening_code as code from contacts union select closing_code from contacts) where code is not null
+order by all
+"""
