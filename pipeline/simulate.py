@@ -75,10 +75,10 @@ def draw_mentors(first_day: pd.Timestamp, last_day: pd.Timestamp, rng) -> pd.Dat
     n = MENTORS_RECRUITED
     start = pd.Timestamp("2016-01-01")
     joined = (start + pd.to_timedelta(np.sort(rng.integers(0, (last_day - start).days - 30, n)), unit="D")).to_series(index=range(n))
-    left = joined + pd.to_timedelta((30 + rng.exponential(900, n)).astype(int), unit="D")
+    left = joined + pd.to_timedelta((30 + rng.exponential(1100, n)).astype(int), unit="D")
     in_2021 = np.flatnonzero(joined.dt.year == 2021)
     former = np.isin(np.arange(n), rng.choice(in_2021, min(FORMER_CLIENTS, len(in_2021)), replace=False))
-    lived = former | (rng.random(n) < 0.72)
+    lived = former | (rng.random(n) < 0.76)
     ids = [f"M{number:04d}" for number in range(1, n + 1)]
     return pd.DataFrame({"mentor_id": ids, "joined_on": joined, "left_on": left.mask(left > last_day), "lived_experience": lived, "former_client": former})
 

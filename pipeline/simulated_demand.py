@@ -59,7 +59,7 @@ def weeks_of(first_day: pd.Timestamp, last_day: pd.Timestamp) -> pd.DatetimeInde
 
 def calendar_level(weeks: pd.DatetimeIndex, process: DemandProcess) -> np.ndarray:
     """Return the factor by which season and pandemic move everybody's rate in each week."""
-    season = 1 + process.season * np.cos(2 * np.pi * (weeks.dayofyear - 196) / 365.25)
+    season = 1 + process.season * np.cos(2 * np.pi * (weeks.day_of_year - 196) / 365.25)
     in_lockdown = (weeks >= LOCKDOWN_FROM) & (weeks < LOCKDOWN_TO)
     pandemic = np.select([in_lockdown, weeks >= LOCKDOWN_TO], [process.lockdown_level, process.after_lockdown_level], 1.0)
     return np.asarray(season * pandemic)

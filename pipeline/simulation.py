@@ -8,7 +8,11 @@
    path: Y(0) counts its contacts, Y(1) those kept, E[Y(1)] = true_irr E[Y(0)], and true_irr = 1 makes them the same.
 5. Records: pipeline.simulated_records. Personal details are added by pipeline.identities, never here.
 
-What a naive before/after count shows, on average over worlds of the default size: see EXPECTED_NAIVE.
+The rates were set so that worlds of the default size show, on average over seeds 101 to 160, what was published of 397
+clients: a fall of 81 % over 12 months before and after, 51 % who never called afterwards, 22 % who called once or twice.
+People are referred at their peak, so the naive estimate is far from the truth: its expected log IRR is log(0.19) = -1.66
+where the truth is log(0.55) = -0.60, a bias of -1.06; with no effect at all (true_irr = 1) it still shows a fall of 66 %,
+a bias of -1.08. A single world strays from its average by 2.6 points of the fall and 2 points of either share.
 """
 
 import numpy as np
