@@ -143,9 +143,10 @@ class Parameters(Section):
 
 
 def load_sections(*names: str) -> dict:
-    """Return the sections `names` of params.yaml as plain values, dates as ISO text.
+    """Return the sections `names` of params.yaml as plain values, dates as text.
 
-    Without names, all sections. Raises InputError when the file cannot be read or a section is missing.
+    Without names, all sections. Raises InputError when the file cannot be read, a section is missing or a date stands
+    without quotes.
     """
     path = project_root() / "params.yaml"
     try:
@@ -157,14 +158,19 @@ def load_sections(*names: str) -> dict:
     if not isinstance(sections, dict):
         raise InputError("params.yaml: holds no sections. Restore it with `git checkout params.yaml`.")
     InputError.collect([f"params.yaml: the section {name} is missing. Restore it from git." for name in names if name not in sections])
-    return {name: plain(sections[name]) for name in (names or sections)}
+    InputError.collect(find_unquoted_dates(sections))
+    return {name: sections[name] for name in (names or sections)}
 
 
-def plain(value):
-    """Return `value` with dates as ISO text, so that it can be written into a notebook."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    return value.isoformat() if isinstance(value, date) else value
+def find_unquoted_dates(sections: dict) -> list[str]:
+    """Return a line for each date that stands without quotes, because DVC reads params.yaml too and knows text only."""
+    return [
+        f"params.yaml, {section}.{name}: a date must stand in quotes. Write \"{value}\"."
+        for section, values in sections.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+        if isinstance(value, date)
+    ]
 
 
 def check_params(sections: dict) -> Parameters:
