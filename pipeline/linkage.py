@@ -146,3 +146,15 @@ def score_clients(linker: Linker, identities: pd.DataFrame, clients: pd.DataFram
     right = api.register(compared_columns(clients), dataset_display_name="register")
     scored = linker.inference.predict_between(left, right, threshold_match_probability=floor, warning_mode="never")
     return scored.as_pandas_dataframe()[["identity_id_l", "identity_id_r", "match_weight"]]
+
+
+def describe_model(linker: Linker) -> pd.DataFrame:
+    """Return the trained model: comparison, level, m, u, and match_weight, the bits that the level adds to a pair.
+
+    Names and phones that agree count by how rare they are; shown is the weight of one of middling rarity.
+    """
+    return pd.DataFrame([
+        {"comparison": comparison.output_column_name, "level": level.label_for_charts, "m": level.m_probability,
+         "u": level.u_probability, "match_weight": level._match_weight}
+        for comparison in linker._settings_obj.comparisons for level in comparison.comparison_levels if not level.is_null_level
+    ]).round({"m": 4, "u": 6, "match_weight": 1})  # fmt: skip
