@@ -136,7 +136,7 @@ def truth_quality(
     rows = contact_persons.merge(links[["contact_id", "person_id"]], on="contact_id", how="left", validate="one_to_one")
     rows = rows.merge(contact_facts[["contact_id", "received_at"]], on="contact_id", validate="one_to_one").merge(patterns, on="contact_id", validate="one_to_one")
     rows = rows.merge(largest_person(rows), on="true_person_id", how="left", validate="many_to_one")
-    attached = clients.merge(persons.loc[persons["n_contacts"] > 0, ["client_id", "person_id"]], on="client_id", how="left", validate="one_to_one")
+    attached = clients.merge(persons.loc[persons["client_id"].notna() & (persons["n_contacts"] > 0), ["client_id", "person_id"]], on="client_id", how="left", validate="one_to_one")
     owner = attached.drop_duplicates("true_person_id").set_index("true_person_id")
     is_client = rows["true_person_id"].isin(owner.index)
     # The person who should hold a contact, and the true person whom the resolved person stands for.
