@@ -61,9 +61,9 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     is_in_study (first referral within the study's dates), is_observed and is_observed_in_claim (the contact extract
     covers the months before and after), is_linked (a contact before time zero, however long before),
     is_linked_in_claim (one in the accounting period before, so that there is something to fall), is_at_risk (alive,
-    in the area, not in custody and not in hospital on the index day), is_recent (a contact within trigger_months), is_claim_period
-    (referred and accounting period complete within the claim's dates), is_triggered (all that the comparison asks
-    for) and in_claim. Raises InputError when the windows lie outside the extract for too many referred people.
+    in the area, not in custody and not in hospital on the index day), is_recent (a contact within trigger_months),
+    is_claim_period (referred and accounting period complete within the claim's dates), is_triggered (all that the
+    comparison asks for) and in_claim. Raises InputError when the windows lie outside the extract for too many referred people.
     """
     table = first_referrals(referral_facts, claim.months, panel.months_after)
     known = persons.loc[persons["client_id"].notna(), ["client_id", "person_id"]]
@@ -80,7 +80,8 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     claim_from, complete_by = days(claim.referred_from, claim.complete_by)
     table["is_claim_period"] = (index_on >= claim_from) & (index_on + pd.DateOffset(months=claim.months) <= complete_by)
     table["is_triggered"] = table[["is_in_study", "is_observed", "is_linked", "is_at_risk", "is_recent"]].all(axis=1)
-    table["in_claim"] = table[["is_in_study", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked_in_claim"]].all(axis=1)
+    of_the_claim = ["is_in_study", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked_in_claim"]
+    table["in_claim"] = table[of_the_claim].all(axis=1)
     check_window(table, study, panel)
     return table
 
@@ -190,11 +191,13 @@ def join_arms(referred, comparisons, incidents, persons, panel) -> pd.DataFrame:
     primary_need, referral_source, next_referred_on (the later first referral of a comparison person).
     """
     followed = referred["is_in_study"] & referred["is_observed"] & referred["is_linked"] & referred["is_at_risk"]
-    treated = referred[followed | referred["in_claim"]].assign(arm="referred", index_month=lambda table: table["index_on"].dt.to_period("M").dt.to_timestamp())
+    treated = referred[followed | referred["in_claim"]].assign(arm="referred")
+    treated = treated.assign(index_month=treated["index_on"].dt.to_period("M").dt.to_timestamp())
     later = referred.loc[referred["person_id"].notna(), ["person_id", "index_on"]].rename(columns={"index_on": "next_referred_on"})
     waiting = comparisons.merge(later, on="person_id", how="left", validate="many_to_one")
     waiting = waiting.assign(arm="not_yet_referred", is_engaged=False, is_triggered=True, in_claim=False)
-    trials = pd.concat([treated, waiting], ignore_index=True).sort_values(["index_month", "arm", "person_id"], ascending=[True, False, True], ignore_index=True)
+    trials = pd.concat([treated, waiting], ignore_index=True)
+    trials = trials.sort_values(["index_month", "arm", "person_id"], ascending=[True, False, True], ignore_index=True)
     trials["trial_id"] = np.arange(1, len(trials) + 1, dtype="int32")
     trials = trials.merge(persons[["person_id", "birth_year", "sex", "area"]], on="person_id", how="left", validate="many_to_one")
     trials["age"] = trials["index_on"].dt.year - trials["birth_year"].astype("float64")
@@ -242,8 +245,9 @@ def check_exits(cohort: pd.DataFrame, person_exits: pd.DataFrame, persons: pd.Da
     clients = persons.loc[persons["client_id"].notna(), "person_id"]
     people = cohort["person_id"].drop_duplicates()
     is_client, has_exit = people.isin(clients), people.isin(person_exits["person_id"])
-    for known, unknown, words in [(is_client, ~is_client, "people on the referral register"), (~is_client, is_client, "people who are not on the referral register")]:
-        if (has_exit & known).sum() >= ENOUGH_TO_EXPECT_EXITS and unknown.sum() >= ENOUGH_TO_EXPECT_EXITS and not (has_exit & unknown).any():
+    for known, words in [(is_client, "people on the referral register"), (~is_client, "people who are not on the referral register")]:
+        enough = min((has_exit & known).sum(), (~known).sum()) >= ENOUGH_TO_EXPECT_EXITS
+        if enough and not (has_exit & ~known).any():
             raise InputError(
                 f"Extract exits: holds exits of {words} only. Deaths and moves known for one arm alone bias the comparison: "
                 "bring the exits of everyone in the contact records, or leave the extract out."
