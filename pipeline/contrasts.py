@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
-from pipeline.resampling import newton_steps
+from pipeline.resampling import refit
 from pipeline.weighting import design_matrix, fit_propensity, odds_weights
 
 PRIMARY = "n_contacts"
@@ -36,8 +36,8 @@ class Trials(NamedTuple):
     month: np.ndarray  # code of the index month: the trial a row belongs to
     is_referred: np.ndarray
     is_engaged: np.ndarray
-    design: np.ndarray  # first column the intercept
-    columns: list[str]  # names of the design's columns
+    design: np.ndarray  # covariates at time zero, intercept first, made orthogonal
+    columns: list[str]  # names of the covariates
     outcomes: dict[str, np.ndarray]  # per outcome the sum after time zero
     exposure: dict[str, np.ndarray]  # per outcome the days behind it
 
@@ -92,11 +92,20 @@ def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index
         month=pd.factorize(rows["index_month"], sort=True)[0],
         is_referred=is_referred,
         is_engaged=is_referred & rows["is_engaged"].to_numpy(bool),
-        design=matrix,
+        design=orthogonal(matrix),
         columns=columns,
         outcomes={name: rows[name].to_numpy(float) for name in [*OUTCOMES, CENSORED]},
         exposure={name: exposure for name in OUTCOMES} | {CENSORED: rows["exposure_days_censored"].to_numpy(float)},
     )
+
+
+def orthogonal(matrix: np.ndarray) -> np.ndarray:
+    """Return columns that span the same space as those of `matrix`, orthogonal and of mean square 1, the intercept still 1.
+
+    Weights and contrasts do not depend on the basis; Newton's method in a resample does (lags and their squares).
+    """
+    basis, triangle = np.linalg.qr(matrix)
+    return np.ascontiguousarray(basis * np.sign(np.diag(triangle)) * np.sqrt(len(matrix)))
 
 
 def fit_contrast(trials: Trials, treated: np.ndarray, outcomes: list[str]) -> Fit | None:
@@ -140,7 +149,7 @@ def refit_contrast(trials: Trials, treated: np.ndarray, fit: Fit, frequency: np.
     rows = np.flatnonzero((frequency > 0) & (treated | ~trials.is_referred))
     X, side, often = trials.design[rows], treated[rows], frequency[rows].astype(float)
     single = X.astype(np.float32)
-    propensity = newton_steps("logit", X, single, side.astype(float), often, fit.propensity)
+    propensity = refit("logit", X, single, side.astype(float), often, fit.propensity)
     odds = odds_weights(X, propensity, side, trials.month[rows], often)
     X, single = np.column_stack([X, side]), np.column_stack([single, side.astype(np.float32)])
     deltas = {name: refit_outcome(trials, name, rows, side, X, single, often * odds, start) for name, start in fit.coefficients.items()}
@@ -158,4 +167,4 @@ def refit_outcome(trials, name, rows, side, X, single, weights, start) -> float:
     if not all(has_events):
         return np.inf if has_events[0] else -np.inf
     weights = np.where(days > 0, weights, 0)
-    return newton_steps("poisson", X, single, y, weights, start, np.log(np.maximum(days, 1)))[-1]
+    return refit("poisson", X, single, y, weights, start, np.log(np.maximum(days, 1)))[-1]

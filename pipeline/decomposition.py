@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from pipeline.resampling import newton_steps, percentile_interval
+from pipeline.resampling import refit, percentile_interval
 
 PARTS = [
     "naive fall",
@@ -26,7 +26,6 @@ PARTS = [
     "regression to the mean and anything unmeasured",
     "scheme (carried over from compliers)",
 ]
-CELL_STEPS = 6
 
 
 def decompose(clients: pd.DataFrame, cells: tuple, inverse: float, often: np.ndarray, often_cells: np.ndarray, inverse_draws: np.ndarray, months: int, confidence: float) -> pd.DataFrame:
@@ -103,7 +102,7 @@ def calendar_factors(clients: pd.DataFrame, cells: tuple, often: np.ndarray, mon
     X, y = design[used], events[used]
     start = np.zeros(X.shape[1])
     start[: counts.shape[1]] = np.log(max(y.sum(), 1) / exposed.sum())
-    effects = newton_steps("poisson", X, X.astype(np.float32), y, np.ones(len(y)), start, np.log(exposed[used]), steps=CELL_STEPS)
+    effects = refit("poisson", X, X.astype(np.float32), y, np.ones(len(y)), start, np.log(exposed[used]))
     levels = dict(zip(names, np.exp(np.concatenate([[0.0], effects[counts.shape[1]:]]))))
     index_month = pd.PeriodIndex(clients["index_month"], freq="M")
     ordinal = (index_month.year * 12 + index_month.month - 1).to_numpy()

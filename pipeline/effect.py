@@ -26,7 +26,7 @@ from scipy.stats import norm
 from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, OUTCOMES, PRIMARY, Fit, Trials, fit_contrast, refit_contrast
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
-from pipeline.resampling import newton_steps, normal_interval, percentile_interval, run_draws
+from pipeline.resampling import refit, normal_interval, percentile_interval, run_draws
 
 COLUMNS = [
     "outcome", "comparison", "estimator", "estimand", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_people", "n_person_months",
@@ -51,6 +51,11 @@ class Draws(NamedTuple):
     engaged: np.ndarray
     never_engaged: np.ndarray
     within: np.ndarray
+
+
+def list_persons(cohort: pd.DataFrame) -> pd.Index:
+    """Return the person_ids that are resampled, sorted: everyone with a trial, triggered or not."""
+    return pd.Index(np.unique(cohort["person_id"]), name="person_id")
 
 
 def fit_effects(trials: Trials, outcomes: tuple = (*OUTCOMES, CENSORED)) -> Fits:
@@ -121,7 +126,7 @@ def refit_within(trials: Trials, start: np.ndarray | None, frequency: np.ndarray
     rows = trials.is_referred & (frequency > 0)
     X = np.column_stack([trials.design[rows], trials.is_engaged[rows]])
     y, offset = trials.outcomes[PRIMARY][rows], np.log(trials.exposure[PRIMARY][rows])
-    return newton_steps("poisson", X, X.astype(np.float32), y, frequency[rows].astype(float), start, offset)[-1]
+    return refit("poisson", X, X.astype(np.float32), y, frequency[rows].astype(float), start, offset)[-1]
 
 
 def group_totals(trials: Trials, outcome: str, multiplicities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,3 +226,10 @@ def detectable_difference(std_error: float) -> float:
 def formula(trials: Trials) -> str:
     """Return the fitted outcome model as one line of text."""
     return "log E[contacts] = log(exposure) + referred + " + " + ".join(trials.columns[1:])
+
+
+def show_ratios(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return `effects` for readers: estimate and interval as ratios, two decimals."""
+    ratios = np.exp(effects[["estimate", "ci_low", "ci_high"]].astype(float)).round(2)
+    shown = effects.assign(p_value=effects["p_value"].astype(float).round(3), **ratios).drop(columns="std_error")
+    return shown.rename(columns={"estimate": "ratio"})

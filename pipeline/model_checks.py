@@ -1,17 +1,19 @@
 """Diagnostics of the effect, each held against a pass mark that was set beforehand.
 
 They are shown before any effect and change nothing: where one fails, the report says so in its first lines.
-Builds on pipeline.contrasts and pipeline.effect (trials, fits and draws).
+Builds on pipeline.contrasts and pipeline.effect (trials, fits and draws) and pipeline.disclosure.
 """
 
 import numpy as np
 import pandas as pd
 
 from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, fit_contrast
+from pipeline.disclosure import control_counts
 from pipeline.effect import Draws, complier_draws, detectable_difference
 from pipeline.resampling import percentile_interval
 
 HEAVIEST = 10
+COUNTS = ["effective comparisons", "clusters"]
 
 
 def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effects: pd.DataFrame, pre_trend: dict, pass_marks, confidence: float) -> pd.DataFrame:
@@ -52,6 +54,13 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
              meaning="The variance of contacts over that of a Poisson count; intervals resample people and do not rest on it."),
     ]
     return pd.DataFrame(rows).astype({"value": float, "pass_mark": float, "passed": bool})
+
+
+def control_checks(model_checks: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `model_checks` fit for publication: values that count people are rounded, or missing below the threshold."""
+    is_count = model_checks["check"].isin(COUNTS)
+    counted = control_counts(model_checks["value"].where(is_count).round(), threshold, rounding)
+    return model_checks.assign(value=model_checks["value"].where(~is_count, counted.astype(float)))
 
 
 def at_most(check: str, value: float, pass_mark: float, meaning: str) -> dict:

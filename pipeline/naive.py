@@ -62,7 +62,7 @@ def naive_rows(clients: pd.DataFrame, often: np.ndarray, outcomes: list[str], co
     rows = []
     for outcome in outcomes:
         before, after = clients[f"{outcome}_before"].to_numpy(float), clients[f"{outcome}_after"].to_numpy(float)
-        estimate, drawn = log_ratio(after.sum(), before.sum()), log_ratio(often @ after, often @ before)
+        estimate, drawn = float(log_ratio(after.sum(), before.sum())), log_ratio(often @ after, often @ before)
         names = dict(outcome=outcome, comparison="none", estimator="naive", estimand="before_after")
         n_person_months = (clients["exposure_days_before"].sum() + clients["exposure_days_after"].sum()) / DAYS_IN_MONTH
         counted = dict(n_people=len(clients), n_person_months=n_person_months)
