@@ -47,7 +47,9 @@ def execute_stage(stage: str) -> Path:
     # Warnings of the kernel print temporary paths and, at worst, values.
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:
-        execute_notebook(f"notebooks/{stage}.ipynb", executed, parameters={"sections": sections}, kernel_name="python3")
+        execute_notebook(
+            f"notebooks/{stage}.ipynb", executed, parameters={"sections": sections}, kernel_name="python3", extra_arguments=["--log-level=ERROR"]
+        )
     except PapermillExecutionError as error:
         raise InputError(describe_failure(stage, error)) from None
     return executed
