@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from datetime import date
 
 import pytest
 from small_extracts import SECRET, make_contacts, make_referrals, set_param, write_extracts, write_project
@@ -80,10 +79,10 @@ def test_extracts_that_git_would_see_are_refused(project, capsys):
         ("panel.months_after", 60, "panel.months_after: a window outside the data"),
         ("sensitivity.months_after", [6, 60], "sensitivity.months_after: a window outside the data"),
         ("panel.months_before", 60, "panel.months_after: a window outside the data"),
-        ("study.contacts_from", date(2015, 12, 31), "panel.months_after: a window outside the data"),
-        ("claim.referred_from", date(2012, 1, 1), "claim.referred_from: 2012-01-01 is outside the data"),
-        ("claim.complete_by", date(2030, 4, 30), "claim.complete_by: 2030-04-30 is outside the data"),
-        ("claim.complete_by", date(2017, 6, 30), "claim.months"),
+        ("study.contacts_from", "2015-12-31", "panel.months_after: a window outside the data"),
+        ("claim.referred_from", "2012-01-01", "claim.referred_from: 2012-01-01 is outside the data"),
+        ("claim.complete_by", "2030-04-30", "claim.complete_by: 2030-04-30 is outside the data"),
+        ("claim.complete_by", "2017-06-30", "claim.months"),
         ("claim.months", 36, "claim.months: 36 is more than panel.months_before"),
         ("panel.lag_edges", [1, 36], "panel.lag_edges: ends at 36"),
         ("sensitivity.accept_from", [0.01], "sensitivity.accept_from: 0.01 lies below linkage.floor"),
