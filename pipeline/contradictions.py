@@ -7,9 +7,9 @@ the model and before any pair is kept:
 1. A pair whose forenames, dates of birth or nominal ids contradict each other is dropped (`is_contradiction`).
 2. An identity that lacks the field in which its candidates contradict each other fits two people, and can belong to
    one: its probability is shared between them (`share_between_rivals`). Mostly neither then reaches the threshold.
-3. Taken from the strongest pair down, a pair that would join two groups whose leading forenames, dates of birth or
-   nominal ids contradict each other is dropped (`drop_bridges`), so no chain of half-known identities glues two people.
-   As a pair's fate depends on stronger pairs only, groups at a higher threshold lie within those at a lower one.
+3. Groups grow from the strongest pair down; where two groups' leading forenames, dates of birth or nominal ids contradict
+   each other, what joins them is cut (`cuts_between_groups`), so no chain of half-known identities glues two people.
+   As a cut depends on stronger pairs only, the groups at a higher threshold lie within those at a lower one.
 """
 
 import duckdb
@@ -64,86 +64,91 @@ def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -
     """
     with duckdb.connect(config={"threads": 1}) as con:
         con.register("scored", scored)
-        con.register("identities", identities)
+        con.register("identities_given", identities[["identity_id", "forename", "surname", *TELLING]])
+        con.execute("CREATE TABLE identities AS SELECT *, row_number() OVER () - 1 AS position FROM identities_given")
         con.execute(f"""
             CREATE TABLE consistent AS
-            SELECT identity_id_l, identity_id_r, match_weight FROM scored
+            SELECT l.position AS left_position, r.position AS right_position, match_weight FROM scored
             JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r
             WHERE NOT {IS_CONTRADICTION}""")
-        shared = share_between_rivals(con)
-    probability = 1 / (1 + np.exp2(-shared["match_weight"]))
-    kept = shared.assign(match_probability=probability)[probability >= floor]
-    kept = kept.sort_values(["identity_id_l", "identity_id_r"], ignore_index=True)
-    kept = drop_bridges(kept, identities)
-    return kept[["identity_id_l", "identity_id_r", "match_probability", "match_weight"]]
+        shared = share_between_rivals(con, np.log2(floor / (1 - floor)) if floor > 0 else -np.inf)
+    kept = shared[~cuts_between_groups(shared, identities)]
+    ids = identities["identity_id"]
+    return pd.DataFrame({
+        "identity_id_l": ids.take(kept["left_position"]).array, "identity_id_r": ids.take(kept["right_position"]).array,
+        "match_probability": (1 / (1 + np.exp2(-kept["match_weight"]))).array, "match_weight": kept["match_weight"].array,
+    })  # fmt: skip
 
 
 def settle_register(scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataFrame, identities: pd.DataFrame, floor: float) -> pd.DataFrame:
     """Return the `scored` pairs of contact identities and register entries that survive the same three rules.
 
-    An entry counts as one more identity among those that the settled `pairs` join; the pairs of contacts stay as they
-    are, so that the register helps nobody's contacts to find one another. `clients`: client_id, identity_id (entry) and details.
-    Result: client_id, identity_id, match_probability, match_weight, the best entry of a client counting; sorted by both ids.
+    An entry counts as one more identity among those that the settled `pairs` join to the identities it matches; the
+    pairs of contacts stay as they are, so that the register helps nobody's contacts to find one another. `clients`: client_id,
+    identity_id (of the entry) and details. Result: client_id, identity_id, match_probability, match_weight, the best
+    entry of a client counting; sorted by both ids.
     """
-    together = pd.concat([identities, clients.drop(columns="client_id")], ignore_index=True)
-    graph = pd.concat([pairs[["identity_id_l", "identity_id_r", "match_weight"]], scored], ignore_index=True)
+    matched = scored["identity_id_l"].unique()
+    near = pairs[pairs["identity_id_l"].isin(matched) | pairs["identity_id_r"].isin(matched)]
+    graph = pd.concat([near[["identity_id_l", "identity_id_r", "match_weight"]], scored], ignore_index=True)
+    nodes = np.union1d(graph["identity_id_l"].unique().astype(object), graph["identity_id_r"].unique().astype(object))
+    together = pd.concat([identities[identities["identity_id"].isin(nodes)], clients.drop(columns="client_id")], ignore_index=True)
     settled = settle_pairs(graph, together, floor)
     found = settled.merge(clients[["client_id", "identity_id"]], left_on="identity_id_r", right_on="identity_id", validate="many_to_one")
     best = found.groupby(["client_id", "identity_id_l"], as_index=False)[["match_probability", "match_weight"]].max()
     return best.rename(columns={"identity_id_l": "identity_id"})
 
 
-def share_between_rivals(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def share_between_rivals(con: duckdb.DuckDBPyConnection, least_weight: float) -> pd.DataFrame:
     """Return the table consistent with match_weight lowered where an identity fits people who contradict each other.
 
     For identity i without forename (date of birth, nominal id), candidates fall into groups by theirs. With odds o for
     a candidate and R the sum, over the groups that contradict the candidate's, of each group's best odds, exactly one
-    candidate being i gives the odds o / (1 + R). Where several fields apply, the strongest rivals count.
+    candidate being i gives the odds o / (1 + R). Where several fields apply, the strongest rivals count. Pairs that end
+    below `least_weight` are left out; the rest is sorted by both positions.
     """
-    ends = [("identity_id_l", "identity_id_r"), ("identity_id_r", "identity_id_l")]
-    rivals = []
+    ends = [("left_position", "right_position"), ("right_position", "left_position")]
     for field, differ in TELLING.items():
+        candidates = " UNION ALL ".join(
+            f"""SELECT own.position AS position, theirs.{field} AS value, max(match_weight) AS weight
+                FROM consistent JOIN identities own ON own.position = {one} JOIN identities theirs ON theirs.position = {other}
+                WHERE own.{field} IS NULL AND theirs.{field} IS NOT NULL GROUP BY ALL"""
+            for one, other in ends
+        )
+        con.execute(f"CREATE OR REPLACE TABLE best AS SELECT position, value, max(weight) AS weight FROM ({candidates}) GROUP BY ALL")
         con.execute(f"""
-            CREATE OR REPLACE TABLE candidates AS {" UNION ALL ".join(f'''
-            SELECT consistent.{one} AS identity_id, theirs.{field} AS value, max(match_weight) AS match_weight
-            FROM consistent JOIN identities own ON own.identity_id = consistent.{one}
-            JOIN identities theirs ON theirs.identity_id = consistent.{other}
-            WHERE own.{field} IS NULL AND theirs.{field} IS NOT NULL GROUP BY ALL''' for one, other in ends)}""")
-        con.execute("CREATE OR REPLACE TABLE best AS SELECT identity_id, value, max(match_weight) AS match_weight FROM candidates GROUP BY ALL")
-        con.execute(f"""
-            CREATE OR REPLACE TABLE rivals_{field} AS
-            SELECT a.identity_id, a.value, sum(pow(2, b.match_weight) ORDER BY b.value) AS odds
-            FROM best a JOIN best b USING (identity_id) WHERE {differ("a.value", "b.value")} GROUP BY ALL""")
-        rivals.append(field)
-    shares = ", ".join(
-        f"coalesce(one_{field}.odds, 0), coalesce(other_{field}.odds, 0)" for field in rivals
-    )
+            CREATE TABLE rivals_{field} AS SELECT a.position, a.value, sum(pow(2, b.weight) ORDER BY b.value) AS odds
+            FROM best a JOIN best b USING (position) WHERE {differ("a.value", "b.value")} GROUP BY ALL""")
+    odds = ", ".join(f"coalesce(one_{field}.odds, 0), coalesce(other_{field}.odds, 0)" for field in TELLING)
     joins = " ".join(
-        f"""LEFT JOIN rivals_{field} one_{field} ON one_{field}.identity_id = l.identity_id AND one_{field}.value = r.{field}
-        LEFT JOIN rivals_{field} other_{field} ON other_{field}.identity_id = r.identity_id AND other_{field}.value = l.{field}"""
-        for field in rivals
+        f"""LEFT JOIN rivals_{field} one_{field} ON one_{field}.position = l.position AND one_{field}.value = r.{field}
+        LEFT JOIN rivals_{field} other_{field} ON other_{field}.position = r.position AND other_{field}.value = l.{field}"""
+        for field in TELLING
     )
     return con.sql(f"""
-        SELECT identity_id_l, identity_id_r, match_weight - log2(1 + greatest({shares})) AS match_weight
-        FROM consistent JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r {joins}
-        """).df()
+        SELECT * FROM (
+            SELECT left_position, right_position, match_weight - log2(1 + greatest({odds})) AS match_weight
+            FROM consistent JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position {joins})
+        WHERE match_weight >= {least_weight if np.isfinite(least_weight) else "'-infinity'::DOUBLE"}
+        ORDER BY left_position, right_position""").df()
 
 
-def drop_bridges(pairs: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """Return `pairs` without those that would join two groups that contradict each other, strongest pairs taken first."""
-    if pairs.empty:
-        return pairs
-    row_of = pd.Series(np.arange(len(identities)), index=identities["identity_id"].to_numpy())
-    left, right = row_of[pairs["identity_id_l"]].to_numpy(), row_of[pairs["identity_id_r"]].to_numpy()
-    n = len(identities)
+def cuts_between_groups(pairs: pd.DataFrame, identities: pd.DataFrame) -> np.ndarray:
+    """Return a flag per pair (left_position, right_position, match_weight): its ends lie in groups that contradict each other.
+
+    Groups grow pair by pair, the strongest first, as long as their leading values do not contradict each other; what
+    joins two groups in the end is cut.
+    """
+    left, right, n = pairs["left_position"].to_numpy(), pairs["right_position"].to_numpy(), len(identities)
     component = connected_components(coo_array((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False)[1]
-    members = identities[list(TELLING)].assign(component=component)
+    members = identities[list(TELLING)].reset_index(drop=True).assign(component=component)
     contradictions = {field: contradicting_values(members, field) for field in TELLING}
-    torn = np.isin(component[left], np.unique(np.concatenate([[group for group, _, _ in found] for found in contradictions.values()]).astype(int)))
-    order = np.flatnonzero(torn)
-    order = order[np.lexsort((right[order], left[order], -pairs["match_weight"].to_numpy()[order]))]
-    dropped = bridging_pairs(order, left, right, component, members, contradictions)
-    return pairs[~np.isin(np.arange(len(pairs)), dropped)].reset_index(drop=True)
+    torn = np.isin(component[left], [found[0] for field in TELLING for found in contradictions[field]])
+    if not torn.any():
+        return np.zeros(len(pairs), dtype=bool)
+    strongest_first = np.flatnonzero(torn)[np.argsort(-pairs["match_weight"].to_numpy()[torn], kind="stable")]
+    group = grow_groups(left[strongest_first].tolist(), right[strongest_first].tolist(), members, contradictions)
+    return torn & (group[left] != group[right])
 
 
 def contradicting_values(members: pd.DataFrame, field: str) -> set:
@@ -151,45 +156,42 @@ def contradicting_values(members: pd.DataFrame, field: str) -> set:
     values = members[["component", field]].dropna().drop_duplicates()
     values = values[values.duplicated("component", keep=False)].rename(columns={field: "value"})
     with duckdb.connect(config={"threads": 1}) as con:
-        con.register("the_values", values)
+        con.register("distinct_values", values)
         found = con.sql(f"""
-            SELECT a.component, a.value AS one, b.value AS other FROM the_values a JOIN the_values b USING (component)
+            SELECT a.component, a.value AS one, b.value AS other FROM distinct_values a JOIN distinct_values b USING (component)
             WHERE {TELLING[field]("a.value", "b.value")}""").df()
     return set(found.itertuples(index=False, name=None))
 
 
-def bridging_pairs(order, left, right, component, members, contradictions) -> list[int]:
-    """Return which pairs of `order` (strongest first) would join two groups whose leading values contradict each other."""
-    group, counts, dropped = {}, {}, []
-    values = {field: members[field].to_numpy(object) for field in TELLING}
+def grow_groups(left: list[int], right: list[int], members: pd.DataFrame, contradictions: dict[str, set]) -> np.ndarray:
+    """Return the group of each row of `members` after joining the pairs of rows one by one where nothing contradicts."""
+    leader = list(range(len(members)))
+    values = {field: members[field].astype(object).where(members[field].notna(), None).tolist() for field in TELLING}
+    component = members["component"].tolist()
+    counts = {}
 
-    def leader(node):
-        while group.get(node, node) != node:
-            group[node] = group.get(group[node], group[node])
-            node = group[node]
-        return node
+    def find(row):
+        while leader[row] != row:
+            leader[row] = row = leader[leader[row]]
+        return row
 
-    def tally(node):
-        if node not in counts:
-            counts[node] = {field: {} if pd.isna(values[field][node]) else {values[field][node]: 1} for field in TELLING}
-        return counts[node]
+    def tally(row):
+        return counts.setdefault(row, {field: {} if values[field][row] is None else {values[field][row]: 1} for field in TELLING})
 
-    for pair in order:
-        one, other = leader(left[pair]), leader(right[pair])
+    for one, other in zip(left, right):
+        one, other = find(one), find(other)
         if one == other:
             continue
         ours, theirs = tally(one), tally(other)
-        if any(leads(ours[field]) and leads(theirs[field]) and (component[one], leads(ours[field]), leads(theirs[field])) in contradictions[field]
-               for field in TELLING):
-            dropped.append(pair)
+        if any(ours[field] and theirs[field] and (component[one], leads(ours[field]), leads(theirs[field])) in contradictions[field] for field in TELLING):
             continue
-        group[other] = one
+        leader[other] = one
         for field in TELLING:
             for value, times in theirs[field].items():
                 ours[field][value] = ours[field].get(value, 0) + times
-    return dropped
+    return np.array([find(row) for row in range(len(members))])
 
 
-def leads(times: dict) -> str | None:
-    """Return the value seen most often, the first in the alphabet among equals; None where none was seen."""
-    return min(times, key=lambda value: (-times[value], value)) if times else None
+def leads(times: dict) -> str:
+    """Return the value seen most often, the first in the alphabet among equals."""
+    return next(iter(times)) if len(times) == 1 else min(times, key=lambda value: (-times[value], value))

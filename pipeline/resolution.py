@@ -19,9 +19,9 @@ def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_f
     identity under `person_key`. match_probability is that of the strongest pair that ties the contact's identity to
     the person, 1 where the person has only that identity.
     """
-    identity_ids = np.sort(contact_identities["identity_id"].unique())
+    identity_ids = pd.Index(contact_identities["identity_id"].unique()).sort_values()
     accepted = pairs[pairs["match_probability"] >= accept_from]
-    left, right = (np.searchsorted(identity_ids, accepted[side].to_numpy(identity_ids.dtype)) for side in ("identity_id_l", "identity_id_r"))
+    left, right = (identity_ids.get_indexer(accepted[side]) for side in ("identity_id_l", "identity_id_r"))
     n = len(identity_ids)
     group = connected_components(coo_array((np.ones(len(accepted)), (left, right)), shape=(n, n)), directed=False)[1]
     first = np.unique(group, return_index=True)[1]
