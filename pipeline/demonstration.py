@@ -2,13 +2,15 @@
 
 The only method module that is given truth frames: who every contact belongs to, and each person's contacts in the
 12 months after time zero with and without the scheme (paired potential outcomes). Where the truth is empty, as for
-real extracts, every function returns its table empty.
+real extracts, every function returns its table empty. Builds on pipeline.link_quality (precision and recall) and
+pipeline.wording (which finds rows).
 """
 
 import duckdb
 import numpy as np
 import pandas as pd
 
+from pipeline.link_quality import describe_patterns, truth_quality
 from pipeline.wording import find_claim, find_effect
 
 COLUMNS = ["quantity", "unit", "truth", "estimate", "ci_low", "ci_high", "covers"]
@@ -106,44 +108,8 @@ def plain_row(quantity: str, unit: str, truth: float, estimate: float) -> dict:
     return {"quantity": quantity, "unit": unit, "truth": truth, "estimate": estimate, "ci_low": np.nan, "ci_high": np.nan, "covers": pd.NA}
 
 
-def linkage_against_truth(links: pd.DataFrame, persons: pd.DataFrame, contact_facts: pd.DataFrame, contact_persons: pd.DataFrame, client_persons: pd.DataFrame, person_outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return arm, period, precision, recall, n_linked, n_true of contact rows, from the truth; empty without one.
-
-    For the referred, before and after their time zero: of the contacts given to a client, the share that are theirs,
-    and of their contacts, the share given to them. For everyone else, who have no client to be given to: of the
-    contacts of a resolved person, the share of its commonest true person, and of a true person's contacts, the share in
-    that person's largest resolved person.
-    """
+def compare_links_with_truth(links, persons, contacts, contact_facts, referral_facts, contact_persons, client_persons) -> pd.DataFrame:
+    """Return pipeline.link_quality.truth_quality of these links; its columns without rows where the truth is empty."""
     if contact_persons.empty:
-        return pd.DataFrame(columns=["arm", "period", "precision", "recall", "n_linked", "n_true"])
-    connection = duckdb.connect()
-    connection.execute("SET threads = 1")
-    frames = {"links": links, "persons": persons, "contact_facts": contact_facts, "contact_persons": contact_persons, "client_persons": client_persons, "person_outcomes": person_outcomes}
-    for name, frame in frames.items():
-        connection.register(name, frame)
-    connection.execute("""
-        CREATE TABLE clients AS SELECT client_id, true_person_id, index_on FROM client_persons JOIN person_outcomes USING (true_person_id);
-        CREATE TABLE rows AS
-        SELECT contact_id, received_at, truth.true_person_id, person_id, given.client_id AS given_client, owner.client_id AS true_client,
-               coalesce(owner.index_on, given.index_on) AS index_on
-        FROM contact_facts JOIN contact_persons AS truth USING (contact_id) LEFT JOIN links USING (contact_id)
-        LEFT JOIN (SELECT person_id, client_id FROM persons WHERE client_id IS NOT NULL) AS held USING (person_id)
-        LEFT JOIN clients AS given ON given.client_id = held.client_id
-        LEFT JOIN clients AS owner ON owner.true_person_id = truth.true_person_id
-    """)
-    referred = """
-        SELECT 'referred' AS arm, {period} AS period, count(given_client) AS n_linked, count(true_client) AS n_true,
-               count(*) FILTER (given_client = true_client) AS n_right, n_right AS n_found
-        FROM rows WHERE index_on IS NOT NULL GROUP BY ALL
-    """
-    others = """
-        WITH cells AS (SELECT person_id, true_person_id, count(*) AS n FROM rows WHERE index_on IS NULL GROUP BY ALL)
-        SELECT 'not_referred' AS arm, 'all' AS period, (SELECT sum(n) FROM cells WHERE person_id IS NOT NULL) AS n_linked, (SELECT sum(n) FROM cells) AS n_true,
-               (SELECT sum(most) FROM (SELECT max(n) AS most FROM cells WHERE person_id IS NOT NULL GROUP BY person_id)) AS n_right,
-               (SELECT sum(most) FROM (SELECT max(n) AS most FROM cells WHERE person_id IS NOT NULL GROUP BY true_person_id)) AS n_found
-    """
-    split = "CASE WHEN received_at < index_on THEN 'before' ELSE 'after' END"
-    counted = pd.concat([connection.sql(query).df() for query in (referred.format(period="'all'"), referred.format(period=split), others)])
-    counted = counted.sort_values(["arm", "period"], ascending=[False, True]).astype({name: float for name in ("n_linked", "n_true", "n_right", "n_found")})
-    table = counted.assign(precision=counted["n_right"] / counted["n_linked"], recall=counted["n_found"] / counted["n_true"])
-    return table[["arm", "period", "precision", "recall", "n_linked", "n_true"]].astype({"n_linked": "int64", "n_true": "int64"}).reset_index(drop=True)
+        return pd.DataFrame(columns=["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"])
+    return truth_quality(links, persons, contact_facts, referral_facts, contact_persons, client_persons, describe_patterns(contacts))

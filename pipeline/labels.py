@@ -17,7 +17,7 @@ LABELS = {
         "none": "No comparison (before and after)",
         "not_yet_referred": "People not yet referred",
         "never_engaged": "Referred, never engaged",
-        "referred_later": "The same people before their own referral",
+        "referred_later": "People referred later",
     },
     "estimator": {
         "naive": "Before and after, as published",
@@ -27,6 +27,12 @@ LABELS = {
         "lagged_outcome": "Poisson on earlier contacts",
         "sequential_trials_censored": "Sequential trials, followed up to a later referral only",
         "complier_censored": "Complier effect, comparison people followed up to a later referral only",
+        "doubly_robust": "Complier effect, doubly robust",
+        "censored": "Followed up to a later referral only",
+        "weights_only": "Weights only",
+        "outcome_regression": "Regression only",
+        "engaged_only": "The engaged alone",
+        "referred_later": "Known to be referred later",
         "fixed_effects": "Person fixed effects",
     },
     "estimand": {
@@ -81,7 +87,9 @@ def label_lag(covariate: str) -> str:
         "share_101": "Share of contacts by 101",
         "age": "Age",
         "index_month": "Month of time zero",
+        "n_recent": "Contacts, trigger months",
+        "age_missing": "Age missing",
     }
-    name, _, value = covariate.partition("=")
+    name, _, value = covariate.partition("_" if covariate.startswith(("sex_", "area_")) else "=")
     words = known.get(name, name.replace("_", " ").strip().capitalize())
     return f"{words}: {value}" if value else words

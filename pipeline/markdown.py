@@ -10,6 +10,8 @@ import jinja2
 import pandas as pd
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~^$@'\":&=])")
+# Any white space but the no-break space, which holds an interval together.
+SPACE = re.compile(r"[^\S\u00a0]+")
 MISSING = "–"
 
 
@@ -23,7 +25,7 @@ def escape(value) -> Markup:
         return value
     if value is None or (not isinstance(value, (list, dict)) and pd.isna(value)):
         return Markup(MISSING)
-    text = " ".join(str(value).split())
+    text = SPACE.sub(" ", str(value)).strip()
     return Markup(SPECIAL.sub(r"\\\1", text))
 
 
@@ -45,7 +47,7 @@ def write_table(table: pd.DataFrame, caption: str, numbers: list[str] | None = N
 
 def write_figure(path: str, title: str, alt: str) -> Markup:
     """Return a figure with caption and alternative text."""
-    quoted = " ".join(alt.split()).replace("\\", "").replace('"', "”")
+    quoted = SPACE.sub(" ", alt).replace("\\", "").replace('"', "”")
     return Markup(f'![{escape(title)}]({path}){{alt="{quoted}"}}')
 
 

@@ -72,6 +72,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
         "model_checks": (show.show_checks(tables["model_checks"]), "Checks of the model, with pass marks set beforehand"),
         "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
+        "completeness": (show.show_completeness(tables["link_quality"]), "Share of linked contacts that hold each identifier"),
         "balance": (show.show_balance(tables["balance"]), "Standardised differences between the arms"),
         "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates under other choices"),
         "validation": (show.show_validation(tables["validation_results"], threshold), "Rules that the extracts were held to, and those not met in full"),
@@ -81,7 +82,8 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
     if len(tables.get("demonstration", ())):
         shown["demonstration"] = (show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
         shown["linkage_truth"] = (show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
-    numeric = {"Published", "People", "Referrals", "People lost", "Ratio", "Change", "p", "Found", "Pass mark", "Counted", "Before", "After", "Percentage points", "Truth", "Estimate of this run"}
+        shown["linkage_patterns"] = (show_linkage_patterns(tables["linkage_truth"]), "Recall by what a contact holds; referred and not referred measured alike")
+    numeric = {"Published", "People", "Referrals", "People lost", "Ratio", "Change", "p", "Found", "Pass mark", "Counted", "Before", "After", "Percentage points", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred", "True contacts", "Estimate of this run"}
     return {name: write_table(table, caption, numbers=[column for column in table if column in numeric], name=name) for name, (table, caption) in shown.items()}
 
 
@@ -103,16 +105,36 @@ def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_linkage_truth(linkage_truth: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return precision and recall by group in words."""
-    shown = linkage_truth.copy()
-    for column in shown:
-        if column in ("precision", "recall"):
-            shown[column] = shown[column].map(lambda value: wording.write_number(value, 3))
-        elif column.startswith("n_"):
-            shown[column] = shown[column].map(lambda count: report_tables.count_words(count, threshold))
-        else:
-            shown[column] = shown[column].map(lambda code: report_tables.label(column, code))
-    return shown.rename(columns=lambda name: name.removeprefix("n_").replace("_", " ").capitalize())
+    """Return precision and recall in words by arm and period, whatever identifiers the contacts hold."""
+    rows = linkage_truth[linkage_truth["pattern"].eq("any")]
+    wide = rows.pivot(index=["arm", "period"], columns="measure", values=["value", "n"]).sort_index(ascending=[False, True]).reset_index()
+    return pd.DataFrame(
+        {
+            "Arm": wide["arm"].map(lambda code: report_tables.label("arm", code)),
+            "Period": wide["period"].map(lambda code: report_tables.label("period", code)),
+            "Precision": wide["value", "precision"].map(lambda value: wording.write_number(value, 3)),
+            "Recall": wide["value", "recall"].map(lambda value: wording.write_number(value, 3)),
+            "True contacts": wide["n", "recall"].map(lambda count: report_tables.count_words(count, threshold)),
+        }
+    )
+
+
+def show_linkage_patterns(linkage_truth: pd.DataFrame, least: int = 300) -> pd.DataFrame:
+    """Return recall in words by the identifiers that a contact holds, one column per arm; rare patterns are left out.
+
+    Rare are those of fewer than `least` contacts of the referred; reports/tables/linkage_truth.csv holds the others.
+    """
+    rows = linkage_truth[linkage_truth["pattern"].ne("any") & linkage_truth["measure"].eq("recall")]
+    wide = rows.pivot(index="pattern", columns="arm", values=["value", "n"]).sort_values(("n", "referred"), ascending=False)
+    wide = wide[wide["n", "referred"].ge(least).fillna(False)].reset_index()
+    return pd.DataFrame(
+        {
+            "The contact holds": wide["pattern"].str.replace(" ", ", "),
+            "Recall, referred": wide["value", "referred"].map(lambda value: wording.write_number(value, 3)),
+            "Recall, not referred": wide["value", "not_referred"].map(lambda value: wording.write_number(value, 3)),
+            "True contacts": wide["n", "referred"].map(lambda count: f"{int(count):,}"),
+        }
+    )
 
 
 def write_report(context: dict) -> str:

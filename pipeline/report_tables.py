@@ -9,6 +9,8 @@ import pandas as pd
 from pipeline.labels import label, label_lag
 from pipeline.wording import change_of, write_number, write_p, write_percent, write_ratio, write_value
 
+COMPLETENESS = "completeness of "
+
 
 def count_words(count, threshold: int) -> str:
     """Return a controlled count; a suppressed one reads "fewer than 10" for a threshold of 10."""
@@ -91,9 +93,10 @@ def name_estimate(row) -> str:
     theta = str(row.estimator).removeprefix("complier_unengaged_")
     if theta != row.estimator:
         return f"Engaging (complier effect), if a referral nobody took up multiplies contacts by {theta}"
-    how = {"sequential_trials": "", "complier": " (complier effect)"}.get(row.estimator, f" ({label('estimator', row.estimator)[0].lower()}{label('estimator', row.estimator)[1:]})")
-    alone = " (the engaged alone)" if row.estimand == "engaged" and row.estimator == "sequential_trials" else ""
-    return f"{label('estimand', row.estimand)}{how}{alone}{against}"
+    if row.estimand == "engaged" and row.estimator in ("sequential_trials", "lagged_outcome"):
+        return "The engaged alone" + (against or ", against people not yet referred")
+    how = {"sequential_trials": "", "complier": " (complier effect)"}.get(row.estimator, f" ({label('estimator', row.estimator)})")
+    return f"{label('estimand', row.estimand)}{how}{against}"
 
 
 def name_main_estimates(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -142,7 +145,7 @@ def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return the checks of the linkage by arm and period."""
+    """Return the checks of the linkage by arm and period; completeness of identifiers has a table of its own."""
     return pd.DataFrame(
         [
             {
@@ -155,16 +158,33 @@ def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
                 "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
                 "Verdict": verdict_words(row.passed),
             }
-            for row in link_quality.itertuples()
+            for row in link_quality[~link_quality["check"].str.startswith(COMPLETENESS)].itertuples()
         ]
     )
 
 
+def show_completeness(link_quality: pd.DataFrame) -> pd.DataFrame:
+    """Return which share of contacts holds each identifier: one row per identifier, one column per arm and period."""
+    rows = link_quality[link_quality["check"].str.startswith(COMPLETENESS) & ~(link_quality["arm"].eq("referred") & link_quality["period"].eq("all"))]
+    if rows.empty:
+        return pd.DataFrame()
+    group = rows["arm"].map(lambda arm: label("arm", arm)) + rows["period"].map({"before": ", before", "after": ", after"}).fillna("")
+    shares = rows.assign(group=group, field=rows["check"].str.removeprefix(COMPLETENESS).str.capitalize(), share=[write_percent(100 * value, 0) for value in rows["value"]])
+    table = shares.pivot(index="field", columns="group", values="share").reindex(index=shares["field"].unique(), columns=shares["group"].unique())
+    return table.rename_axis(columns=None).rename_axis("Identifier").reset_index()
+
+
 def show_balance(balance: pd.DataFrame) -> pd.DataFrame:
-    """Return the standardised difference of each covariate before and after weighting."""
+    """Return the standardised difference of each covariate before and after weighting, one block per comparison."""
     return pd.DataFrame(
         [
-            {"Covariate": label_lag(str(row.covariate)), "Before": write_number(row.smd_before, 2), "After": write_number(row.smd_after, 2), "Verdict": label("flag", row.flag)}
+            {
+                "Covariate": label_lag(str(row.covariate)),
+                "Compared with": label("comparison", row.comparison),
+                "Before": write_number(row.smd_before, 2),
+                "After": write_number(row.smd_after, 2),
+                "Verdict": label("flag", row.flag),
+            }
             for row in balance.itertuples()
         ]
     )

@@ -1,0 +1,70 @@
+"""Figures are drawn from their tables, described in words from the same rows, and survive missing pieces."""
+
+import numpy as np
+import pytest
+import report_frames
+
+from pipeline.disclosure import control_attrition
+from pipeline.figures import draw_balance, draw_before_after, draw_event_study, finish_figure
+from pipeline.figures_account import draw_decomposition, draw_effects, draw_flow
+from pipeline.figures_sensitivity import draw_specifications
+from pipeline.report_tables import name_main_estimates
+
+
+def drawings(tables):
+    effects = name_main_estimates(tables["effects"], "n_contacts")
+    return {
+        "flow": draw_flow(control_attrition(tables["attrition"], 10, 5), 10),
+        "balance": draw_balance(tables["balance"], 0.1),
+        "before_after": draw_before_after(tables["event_study"]),
+        "event_study": draw_event_study(tables["event_study"]),
+        "effects": draw_effects(effects),
+        "decomposition": draw_decomposition(tables["decomposition"]),
+        "specifications": draw_specifications(tables["sensitivity"]),
+    }
+
+
+@pytest.fixture(scope="module")
+def alts():
+    return {name: alt for name, (_, alt) in drawings(report_frames.all_tables()).items()}
+
+
+def test_the_alternative_text_tells_the_numbers_of_the_table(alts):
+    assert "referred 1,250" in alts["flow"].lower() and "analysed 1,015" in alts["flow"].lower()
+    assert "naive fall 81.0" in alts["decomposition"] and "18.6" in alts["decomposition"]
+    assert "1.20 before weighting" in alts["balance"] and "0 lie above the pass mark" in alts["balance"]
+    assert "The primary one is 0.62." in alts["specifications"] and "2 invalid designs" in alts["specifications"]
+
+
+def test_a_suppressed_loss_is_not_drawn_as_a_number():
+    figure, _ = draw_flow(control_attrition(report_frames.attrition(), 10, 5), 10)
+    texts = " ".join(text.get_text().replace("\n", " ") for text in figure.axes[0].texts)
+    assert "<10 lost" in texts and "3 lost" not in texts
+
+
+def test_invalid_designs_stand_right_of_all_valid_ones():
+    figure, _ = draw_specifications(report_frames.sensitivity())
+    marks = [(line.get_xdata()[0], line.get_marker()) for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
+    assert max(x for x, marker in marks if marker in ("o", "D")) < min(x for x, marker in marks if marker == "x")
+
+
+def test_figures_without_rows_are_drawn_and_described():
+    empty = {name: table.iloc[:0] for name, table in report_frames.all_tables().items()}
+    for name, drawing in drawings(empty).items():
+        picture = finish_figure(name, name, drawing, dpi=40)
+        assert picture.png.startswith(b"\x89PNG") and picture.alt and "nan" not in picture.alt.lower()
+
+
+def test_missing_and_infinite_ends_are_drawn_up_to_the_edge():
+    tables = report_frames.all_tables()
+    for name in ("effects", "sensitivity", "event_study"):
+        tables[name].loc[tables[name].index[1], ["ci_low", "ci_high"]] = [-np.inf, np.inf]
+        tables[name].loc[tables[name].index[2], ["estimate", "ci_low", "ci_high"]] = np.nan
+    for name, drawing in drawings(tables).items():
+        picture = finish_figure(name, name, drawing, dpi=40)
+        assert "nan" not in picture.alt.lower() and "inf" not in picture.alt.lower(), name
+
+
+def test_a_figure_is_the_same_bytes_on_a_rerun():
+    first, second = (finish_figure("balance", "", draw_balance(report_frames.balance(), 0.1), dpi=60) for _ in range(2))
+    assert first.png == second.png

@@ -1,0 +1,82 @@
+"""Sentences say what their numbers say: direction, interval, and nothing when nothing is known."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import report_frames
+
+from pipeline import wording
+
+
+def effect(estimate, low, high):
+    return pd.Series({"estimate": estimate, "ci_low": low, "ci_high": high})
+
+
+@pytest.mark.parametrize("estimate, words", [(math.log(0.55), "45% fewer"), (math.log(1.1), "10% more"), (0.0, "no change"), (np.inf, "more without bound"), (np.nan, "not available")])
+def test_a_log_ratio_becomes_a_change_in_words(estimate, words):
+    assert wording.write_change(estimate) == words
+
+
+def test_an_interval_without_upper_end_says_so():
+    assert wording.write_interval(math.log(0.5), np.inf) == "from 50% fewer with no upper bound"
+    assert wording.write_ratio(np.inf) == "unbounded"
+
+
+@pytest.mark.parametrize("low, high, direction", [(-0.5, -0.1, "fewer"), (0.1, 0.5, "more"), (-0.5, 0.1, "inconclusive"), (-0.5, np.inf, "inconclusive"), (np.nan, np.nan, "inconclusive")])
+def test_the_direction_is_told_only_where_the_interval_leaves_out_no_change(low, high, direction):
+    assert wording.name_direction(effect(-0.2, low, high)) == direction
+
+
+def test_the_answer_gives_the_engaged_their_estimate_with_its_interval():
+    answer = wording.write_answer(effect(-0.3, -0.5, -0.1), effect(math.log(0.55), math.log(0.43), math.log(0.7)), 12, 0.95)
+    assert "12 months" in answer and "45% fewer" in answer and "95% interval: 57% fewer to 30% fewer" in answer
+    assert "inconclusive" not in answer
+
+
+def test_an_inconclusive_answer_claims_neither_effect_nor_none():
+    answer = wording.write_answer(None, effect(-0.1, -0.4, 0.2), 12, 0.95)
+    assert answer.startswith("The result is inconclusive")
+    assert "should not be taken to mean that the scheme has no effect" in wording.write_inconclusive()
+
+
+def test_of_100_contacts_counts_what_was_made_with_the_scheme():
+    sentence = wording.write_of_100(effect(math.log(0.55), math.log(0.43), math.log(0.7)))
+    assert "an estimated 55 were made" in sentence and "43 to 70" in sentence
+    assert "an unknown number" in wording.write_of_100(effect(-0.5, -1.0, np.inf))
+
+
+def test_a_missed_pass_mark_takes_every_statement_of_effect_away():
+    referral, complier = effect(-0.3, -0.5, -0.1), effect(-0.6, -0.8, -0.4)
+    lines = " ".join(wording.list_can_say(referral, complier, report_frames.claims(), ["balance: 0.3 against a pass mark of 0.1"], False))
+    assert "do not support a statement about the effect" in lines and "fewer" not in lines
+
+
+def test_every_failed_check_is_listed_and_no_other():
+    checks = report_frames.model_checks()
+    assert wording.list_failures(checks, report_frames.link_quality(), report_frames.validation_results()) == []
+    checks.loc[0, "passed"] = False
+    links = report_frames.link_quality().assign(passed=pd.array([False, True, True, True, True, pd.NA], dtype="boolean"))
+    failures = wording.list_failures(checks, links, report_frames.validation_results())
+    assert [failure.partition(":")[0] for failure in failures] == ["balance", "linkage, precision, referred"]
+
+
+def test_a_simulated_set_is_never_said_to_be_the_real_scheme():
+    referral = effect(-0.3, -0.5, -0.1)
+    assert all(line.startswith("In this simulated example") for line in wording.list_can_say(referral, referral, report_frames.claims(), [], True))
+    assert "simulated" in wording.list_cannot_say(report_frames.claims(), referral, True)[0]
+    assert not any("simulated" in line for line in wording.list_cannot_say(report_frames.claims(), referral, False))
+
+
+def test_the_parts_in_the_sentence_are_the_rows_of_the_table():
+    sentence = wording.write_decomposition(report_frames.decomposition())
+    assert sentence.startswith("Of a fall of 81.0 percentage points, 0.6 come from exposure") and "18.6 come from scheme" in sentence
+    upwards = report_frames.decomposition().assign(percentage_points=[81.0, -1.0, 3.4, 60.0, 18.6])
+    assert "1.0 in the other direction come from exposure" in wording.write_decomposition(upwards)
+
+
+def test_the_claim_sentence_holds_the_four_numbers():
+    sentence = wording.write_claim(report_frames.claims())
+    assert all(number in sentence for number in ("81%", "80.9%", "42.3%", "22.6%", "57.0%"))
+    assert "could not be estimated" in wording.write_claim(report_frames.claims().assign(controlled=np.nan))
