@@ -71,13 +71,30 @@ def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -
             SELECT l.position AS left_position, r.position AS right_position, match_weight FROM scored
             JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r
             WHERE NOT {IS_CONTRADICTION}""")
+        forget_swapped_forenames(con)
+        members = con.sql(f"SELECT {', '.join(TELLING)} FROM identities ORDER BY position").df()
         shared = share_between_rivals(con, np.log2(floor / (1 - floor)) if floor > 0 else -np.inf)
-    kept = shared[~cuts_between_groups(shared, identities)]
+    kept = shared[~cuts_between_groups(shared, members)]
     ids = identities["identity_id"]
     return pd.DataFrame({
         "identity_id_l": ids.take(kept["left_position"]).array, "identity_id_r": ids.take(kept["right_position"]).array,
         "match_probability": (1 / (1 + np.exp2(-kept["match_weight"]))).array, "match_weight": kept["match_weight"].array,
     })  # fmt: skip
+
+
+def forget_swapped_forenames(con: duckdb.DuckDBPyConnection) -> None:
+    """Blank forename_root in the table identities where forename and surname are a neighbour's the other way round.
+
+    A surname in the forename's place must not pass for a second person in rules 2 and 3. Of the two, the one whose
+    forename fewer identities bear as such has it wrong.
+    """
+    con.execute(f"""
+        UPDATE identities SET forename_root = NULL WHERE position IN (
+            WITH bearers AS (SELECT forename, count(*) AS n FROM identities GROUP BY forename)
+            SELECT CASE WHEN own.n >= other.n THEN right_position ELSE left_position END
+            FROM consistent JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position
+            JOIN bearers own ON own.forename = l.forename JOIN bearers other ON other.forename = r.forename
+            WHERE {SWAPPED_NAMES})""")
 
 
 def settle_register(scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataFrame, identities: pd.DataFrame, floor: float) -> pd.DataFrame:
@@ -133,15 +150,15 @@ def share_between_rivals(con: duckdb.DuckDBPyConnection, least_weight: float) ->
         ORDER BY left_position, right_position""").df()
 
 
-def cuts_between_groups(pairs: pd.DataFrame, identities: pd.DataFrame) -> np.ndarray:
+def cuts_between_groups(pairs: pd.DataFrame, members: pd.DataFrame) -> np.ndarray:
     """Return a flag per pair (left_position, right_position, match_weight): its ends lie in groups that contradict each other.
 
     Groups grow pair by pair, the strongest first, as long as their leading values do not contradict each other; what
-    joins two groups in the end is cut.
+    joins two groups in the end is cut. `members` holds the fields that tell people apart, by position.
     """
-    left, right, n = pairs["left_position"].to_numpy(), pairs["right_position"].to_numpy(), len(identities)
+    left, right, n = pairs["left_position"].to_numpy(), pairs["right_position"].to_numpy(), len(members)
     component = connected_components(coo_array((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False)[1]
-    members = identities[list(TELLING)].reset_index(drop=True).assign(component=component)
+    members = members.assign(component=component)
     contradictions = {field: contradicting_values(members, field) for field in TELLING}
     torn = np.isin(component[left], [found[0] for field in TELLING for found in contradictions[field]])
     if not torn.any():

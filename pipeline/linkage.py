@@ -12,7 +12,6 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.blocking_rule_library import CustomRule
 from splink.comparison_library import CustomComparison
 
-from pipeline.contradictions import SWAPPED_NAMES
 from pipeline.errors import InputError
 
 # Columns that a comparison, a blocking rule or a term frequency needs.
