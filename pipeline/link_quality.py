@@ -9,6 +9,7 @@ import pandas as pd
 
 IDENTIFIERS = ["forename", "surname", "date_of_birth", "phone", "postcode", "nominal_id"]
 COLUMNS = ["check", "arm", "period", "value", "ci_low", "ci_high", "n", "pass_mark", "passed"]
+TRUTH_COLUMNS = ["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"]
 HEAVIEST = 10
 Z = 1.959964
 
@@ -131,6 +132,8 @@ def truth_quality(
     the same with a true person's largest resolved person in place of the client's. `contact_persons`: contact_id, true_person_id;
     `client_persons`: client_id, true_person_id; `patterns` as from `describe_patterns`. Empty without a truth.
     """
+    if contact_persons.empty:
+        return pd.DataFrame(columns=TRUTH_COLUMNS)
     first = referral_facts.groupby("client_id", as_index=False).agg(index_on=("referred_on", "min"))
     clients = client_persons.merge(first, on="client_id", validate="one_to_one")
     rows = contact_persons.merge(links[["contact_id", "person_id"]], on="contact_id", how="left", validate="one_to_one")
@@ -152,7 +155,7 @@ def truth_quality(
     precision = measured(held.assign(subject=held["held_by"], is_right=held["held_by"] == held["true_person_id"]), owner, "precision")
     table = pd.concat([precision, recall], ignore_index=True)
     table["ci_low"], table["ci_high"] = wilson_interval(table["value"], table["n"])
-    return table[["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"]]
+    return table[TRUTH_COLUMNS]
 
 
 def largest_person(rows: pd.DataFrame) -> pd.DataFrame:
