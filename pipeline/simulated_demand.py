@@ -29,18 +29,18 @@ class DemandProcess:
     """The rates of the process, a week each; calibrated to the published figures (see pipeline.simulation)."""
 
     base_shape: float = 0.144
-    base_mean: float = 0.0169
-    burst_enter: float = 0.0017
-    burst_leave: float = 0.43
+    base_mean: float = 0.0182
+    burst_enter: float = 0.0018
+    burst_leave: float = 0.5
     burst_shape: float = 1.1
-    burst_mean: float = 4.4
+    burst_mean: float = 5.4
     noise_kept: float = 0.95
     noise_sd: float = 0.55
     season: float = 0.12
     lockdown_level: float = 0.72
     after_lockdown_level: float = 0.9
     custody_enter: float = 0.0006
-    custody_per_contact: float = 0.002
+    custody_per_contact: float = 0.003
     custody_leave: float = 0.047
     hospital_enter: float = 0.0004
     hospital_leave: float = 0.25
@@ -53,8 +53,11 @@ MOST_CONTACTS_THAT_COUNT_FOR_CUSTODY = 5
 
 
 def weeks_of(first_day: pd.Timestamp, last_day: pd.Timestamp) -> pd.DatetimeIndex:
-    """Return the first day of each week from `first_day`, the last week reaching to `last_day` or beyond."""
-    return pd.date_range(first_day, last_day, freq="7D")
+    """Return the first day of each week, the first a week before `first_day`, the last week reaching to `last_day` or beyond.
+
+    Everybody's weeks begin on a weekday of their own, up to six days after these: nobody's are all the same Wednesday.
+    """
+    return pd.date_range(first_day - pd.Timedelta(days=7), last_day, freq="7D")
 
 
 def calendar_level(weeks: pd.DatetimeIndex, process: DemandProcess) -> np.ndarray:
@@ -101,14 +104,20 @@ def next_place(place: np.ndarray, contacts: np.ndarray, process: DemandProcess, 
     return np.where(released, HOME, moved_on).astype(np.uint8)
 
 
-def spells(whereabouts: np.ndarray, weeks: pd.DatetimeIndex) -> pd.DataFrame:
-    """Return the spells away from home: person (position), from_on, to_on (missing while open, for ever), reason."""
+def spells(whereabouts: np.ndarray, weeks: pd.DatetimeIndex, phase: np.ndarray, first_day: pd.Timestamp, last_day: pd.Timestamp) -> pd.DataFrame:
+    """Return the spells away from home between the two days: person (position), from_on, to_on (missing = open, for ever), reason.
+
+    `phase` says by how many days each person's weeks begin after `weeks`.
+    """
     before = np.vstack([np.zeros((1, whereabouts.shape[1]), np.uint8), whereabouts[:-1]])
     after = np.vstack([whereabouts[1:], np.full((1, whereabouts.shape[1]), 255, np.uint8)])
     away = whereabouts != HOME
     person, start = np.nonzero((away & (whereabouts != before)).T)
     end = np.nonzero((away & (whereabouts != after)).T)[1]
     reasons = np.array(["", "custody", "hospital", "moved away", "death"], object)[whereabouts[start, person]]
-    table = pd.DataFrame({"person": person, "from_on": weeks[start], "to_on": weeks[end] + pd.Timedelta(days=6), "reason": reasons})
+    days = pd.to_timedelta(phase[person], unit="D")
+    table = pd.DataFrame({"person": person, "from_on": weeks[start] + days, "to_on": weeks[end] + days + pd.Timedelta(days=6), "reason": reasons})
     is_open = (end == len(weeks) - 1) | table["reason"].isin(["moved away", "death"])
-    return table.assign(to_on=table["to_on"].mask(is_open)).sort_values(["person", "from_on"], ignore_index=True)
+    seen = table[(table["to_on"] >= first_day) & (table["from_on"] <= last_day)]
+    seen = seen.assign(from_on=seen["from_on"].clip(lower=first_day), to_on=seen["to_on"].mask(is_open))
+    return seen.sort_values(["person", "from_on"], ignore_index=True)

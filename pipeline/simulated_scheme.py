@@ -20,7 +20,7 @@ DAYS_TO_FIRST_CONTACT = 28
 class SchemeProcess:
     """How the scheme takes people in; calibrated to the published figures (see pipeline.simulation)."""
 
-    slope: float = 1.64
+    slope: float = 1.4
     partner_share: float = 0.11
     late_share: float = 0.04
     again_share: float = 0.12
@@ -28,17 +28,19 @@ class SchemeProcess:
     months_of_support: float = 7.0
 
 
-def first_referrals(counts, whereabouts, weeks, study, n_referred: int, process: SchemeProcess, rng) -> pd.DataFrame:
+def first_referrals(counts, whereabouts, weeks, phase, study, n_referred: int, process: SchemeProcess, rng) -> pd.DataFrame:
     """Return one row per person ever referred: person (position), referred_on, is_partner.
 
-    In each week a person at home who was not referred before is referred with probability
+    On the first day of each of their weeks (`phase` days after `weeks`) a person at home who was not referred before is
+    referred with probability
 
         1 / (1 + exp(-(intercept + slope log(1 + contacts in the 13 weeks before))))
 
     when there was such a contact, the intercept set so that the triggered number about `n_referred` less the partners'
-    share, and with a small constant probability (by a partner) when there was none. The day within the week is random.
+    share, and with a small constant probability (by a partner) when there was none. Nothing but the 13 weeks up to the
+    day of referral itself enters, so that people with the same days before them are equally likely to be referred.
     """
-    person, week, recent = weeks_at_risk(counts, whereabouts, weeks, study)
+    person, week, recent = weeks_at_risk(counts, whereabouts, weeks, phase, study)
     is_recent = recent > 0
     n_partner = process.partner_share * n_referred
     strength = process.slope * np.log1p(recent[is_recent])
@@ -52,18 +54,18 @@ def first_referrals(counts, whereabouts, weeks, study, n_referred: int, process:
     hazard[~is_recent] = min(1.0, n_partner / max(1, (~is_recent).sum()))
     drawn = rng.random(len(person)) < hazard
     chosen, first = np.unique(person[drawn], return_index=True)
-    days = rng.integers(0, 7, len(chosen))
-    referred_on = weeks[week[drawn][first]] + pd.to_timedelta(days, unit="D")
+    referred_on = weeks[week[drawn][first]] + pd.to_timedelta(phase[chosen], unit="D")
     return pd.DataFrame({"person": chosen, "referred_on": referred_on, "is_partner": ~is_recent[drawn][first]})
 
 
-def weeks_at_risk(counts, whereabouts, weeks, study) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def weeks_at_risk(counts, whereabouts, weeks, phase, study) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return person, week and contacts of the 13 weeks before, for people at home in the weeks of the scheme, in order of week."""
-    in_scheme = (weeks >= pd.Timestamp(study.referrals_from)) & (weeks + pd.Timedelta(days=6) <= pd.Timestamp(study.referrals_to))
+    earliest = (pd.Timestamp(study.referrals_from) - weeks).days.to_numpy()
+    latest = (pd.Timestamp(study.referrals_to) - weeks).days.to_numpy()
     parts = []
-    for week in np.flatnonzero(in_scheme & (np.arange(len(weeks)) >= WEEKS_LOOKED_AT)):
+    for week in np.flatnonzero((earliest <= 6) & (latest >= 0) & (np.arange(len(weeks)) >= WEEKS_LOOKED_AT)):
         recent = counts[week - WEEKS_LOOKED_AT : week].sum(axis=0, dtype=np.int32)
-        people = np.flatnonzero(whereabouts[week] == HOME).astype(np.int32)
+        people = np.flatnonzero((whereabouts[week] == HOME) & (phase >= earliest[week]) & (phase <= latest[week])).astype(np.int32)
         parts.append((people, np.full(len(people), week, np.int32), recent[people]))
     return tuple(np.concatenate(column) for column in zip(*parts))
 

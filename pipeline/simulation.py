@@ -9,10 +9,10 @@
 5. Records: pipeline.simulated_records. Personal details are added by pipeline.identities, never here.
 
 The rates were set so that worlds of the default size show, on average over seeds 101 to 160, what was published of 397
-clients: a fall of 81 % over 12 months before and after, 51 % who never called afterwards, 22 % who called once or twice.
+clients: a fall of 81 % over 12 months before and after, 50 % who never called afterwards, 22 % who called once or twice.
 People are referred at their peak, so the naive estimate is far from the truth: its expected log IRR is log(0.19) = -1.66
-where the truth is log(0.55) = -0.60, a bias of -1.06; with no effect at all (true_irr = 1) it still shows a fall of 66 %,
-a bias of -1.08. A single world strays from its average by 2.6 points of the fall and 2 points of either share.
+where the truth is log(0.55) = -0.60, a bias of -1.06; with no effect at all (true_irr = 1) it still shows a fall of 67 %,
+a bias of -1.10. A single world strays from its average by 2.4 points of the fall and 2 points of either share.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ from pipeline.simulated_scheme import DAYS_TO_FIRST_CONTACT, SchemeProcess, draw
 
 PURPOSES = ("people", "demand", "events", "referral", "engagement", "effect", "records", "identities", "misrecording", "mentors")
 DEMONSTRATION = 100_000
-PEOPLE_PER_ROW = 0.071
+PEOPLE_PER_ROW = 0.0645
 REFERRED, CLAIMED = 1275, 397
 SHRINKS_WITH, LARGEST_SHARE_REFERRED = 0.6, 0.37
 TRIGGER_MONTHS, OUTCOME_MONTHS = 3, 12
@@ -60,10 +60,11 @@ def simulate_demand(size, seed, true_irr, study, claim, demand=DemandProcess(), 
     first_day, last_day = pd.Timestamp(study.contacts_from), pd.Timestamp(study.contacts_to)
     weeks = weeks_of(first_day, last_day)
     counts, whereabouts = weekly_paths(n_people, calendar_level(weeks, demand), demand, generator(seed, "demand"))
-    exits = spells(whereabouts, weeks)
     people = draw_people(n_people, first_day, generator(seed, "people"))
-    untreated = would_be_contacts(counts, weeks, last_day, people["caller_share"].to_numpy(), generator(seed, "events"))
-    clients = first_referrals(counts, whereabouts, weeks, study, n_referred, scheme, generator(seed, "referral"))
+    phase = people["phase"].to_numpy()
+    exits = spells(whereabouts, weeks, phase, first_day, last_day)
+    untreated = would_be_contacts(counts, weeks, people, first_day, last_day, generator(seed, "events"))
+    clients = first_referrals(counts, whereabouts, weeks, phase, study, n_referred, scheme, generator(seed, "referral"))
     clients = with_history(clients.sort_values(["referred_on", "person"], ignore_index=True), untreated, exits, claim)
     engagement = generator(seed, "engagement")
     clients["is_engaged"] = draw_engaged(clients, n_claim, engagement)
@@ -89,7 +90,8 @@ def named(table: pd.DataFrame, names: np.ndarray) -> pd.DataFrame:
 
 
 def draw_people(n_people: int, first_day: pd.Timestamp, rng) -> pd.DataFrame:
-    """Return the people around the force: true_person_id, sex, born_on, area, caller_share (of their incidents)."""
+    """Return the people around the force: true_person_id, sex, born_on, area, caller_share (of their incidents),
+    phase (days by which their weeks begin later)."""
     age = np.clip(12 + rng.gamma(4.0, 7.5, n_people), 14, 92)
     return pd.DataFrame({
         "true_person_id": np.char.add("T", np.char.zfill(np.arange(1, n_people + 1).astype(str), 6)).astype(object),
@@ -97,20 +99,22 @@ def draw_people(n_people: int, first_day: pd.Timestamp, rng) -> pd.DataFrame:
         "born_on": first_day - pd.to_timedelta((age * 365.25).astype(int), unit="D"),
         "area": rng.choice(np.array(AREAS, object), n_people),
         "caller_share": rng.beta(12, 1.5, n_people),
+        "phase": rng.integers(0, 7, n_people),
     })
 
 
-def would_be_contacts(counts, weeks, last_day, caller_share, rng) -> pd.DataFrame:
+def would_be_contacts(counts, weeks, people, first_day, last_day, rng) -> pd.DataFrame:
     """Return the contacts that people make without the scheme: person, day, role and the uniform `draw` that the effect uses."""
     week, person = np.nonzero(counts)
     n_each = counts[week, person]
     week, person = np.repeat(week, n_each), np.repeat(person, n_each)
-    day = (weeks[week] + pd.to_timedelta(rng.integers(0, 7, len(week)), unit="D")).to_numpy()
-    share = caller_share[person]
+    days = people["phase"].to_numpy()[person] + rng.integers(0, 7, len(week))
+    day = (weeks[week] + pd.to_timedelta(days, unit="D")).to_numpy()
+    share = people["caller_share"].to_numpy()[person]
     lot = rng.random(len(week))
     role = np.where(lot < share, "caller", np.where(lot < share + (1 - share) * 0.57, "subject", "victim")).astype(object)
     events = pd.DataFrame({"person": person, "day": day, "role": role, "draw": rng.random(len(week))})
-    return events[events["day"] <= last_day].reset_index(drop=True)
+    return events[events["day"].between(first_day, last_day)].reset_index(drop=True)
 
 
 def with_history(clients: pd.DataFrame, untreated: pd.DataFrame, exits: pd.DataFrame, claim) -> pd.DataFrame:

@@ -139,12 +139,12 @@ def test_the_claim_takes_its_number_and_the_others_the_same_share():
 
 
 def test_spells_run_from_the_first_week_away_to_the_last_and_death_has_no_end():
-    """Four weeks: person 0 is in custody in the second and third, person 1 dies in the fourth."""
+    """Four weeks, a day later for person 1: person 0 is in custody in the second and third, person 1 dies in the fourth."""
     weeks = pd.date_range("2020-01-01", periods=4, freq="7D")
     whereabouts = np.array([[HOME, HOME], [CUSTODY, HOME], [CUSTODY, HOME], [HOME, DEAD]], np.uint8)
-    table = spells(whereabouts, weeks)
+    table = spells(whereabouts, weeks, np.array([0, 1]), weeks[0], pd.Timestamp("2020-01-31"))
     assert table["reason"].tolist() == ["custody", "death"]
-    assert table["from_on"].tolist() == [pd.Timestamp("2020-01-08"), pd.Timestamp("2020-01-22")]
+    assert table["from_on"].tolist() == [pd.Timestamp("2020-01-08"), pd.Timestamp("2020-01-23")]
     assert table.loc[0, "to_on"] == pd.Timestamp("2020-01-21") and pd.isna(table.loc[1, "to_on"])
 
 
