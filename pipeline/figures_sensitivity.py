@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
 from pipeline.labels import label
 
+DARK = "#00314F"
 CHOICES = {
     "months_after": "{:g} months after",
     "washout_days": "washout {:g} days",
@@ -58,8 +59,11 @@ def draw_curve(axes, rows: pd.DataFrame, n_valid: int) -> None:
         colour, marker = (BLUE, "o") if row.is_valid else (ORANGE, "x")
         ends = np.nan_to_num([row.ci_low, row.ci_high], nan=row.estimate, posinf=high, neginf=low).clip(low, high)
         at = place + (place >= n_valid)
-        axes.vlines(at, *ends, color=colour, lw=2.2 if row.is_primary else 1, ls="-" if row.is_valid else ":")
-        axes.plot(at, row.estimate, color=colour, marker="D" if row.is_primary else marker, ms=6 if row.is_primary else 4, mfc=colour if row.is_primary else "white")
+        axes.vlines(at, *ends, color=DARK if row.is_primary else colour, lw=2.4 if row.is_primary else 0.8, ls="-" if row.is_valid else ":", zorder=4 if row.is_primary else 2)
+        if row.is_primary:
+            axes.plot(at, row.estimate, marker="D", ms=8, mfc=DARK, mec="white", zorder=5)
+        else:
+            axes.plot(at, row.estimate, color=colour, marker=marker, ms=3.5, mfc="white", mew=0.8, zorder=3)
     axes.axhline(0, color=GREY, lw=1)
     axes.set_ylim(low, high)
     ratio_axis(axes.yaxis, low, high)

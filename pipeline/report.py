@@ -74,7 +74,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
         "completeness": (show.show_completeness(tables["link_quality"]), "Share of linked contacts that hold each identifier"),
         "balance": (show.show_balance(tables["balance"]), "Standardised differences between the arms"),
-        "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates under other choices"),
+        "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates that differ from the primary one in a single choice"),
         "validation": (show.show_validation(tables["validation_results"], threshold), "Rules that the extracts were held to, and those not met in full"),
         "parameters": (tables["parameters"].rename(columns=str.capitalize), "Parameters of this run"),
         "provenance": (tables["provenance"].rename(columns=str.capitalize), "What this report was made from"),

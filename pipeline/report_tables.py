@@ -17,9 +17,9 @@ def count_words(count, threshold: int) -> str:
     return f"fewer than {threshold}" if pd.isna(count) else f"{int(count):,}"
 
 
-def verdict_words(passed) -> str:
+def verdict_words(passed, pass_mark) -> str:
     """Return "met" or "not met", or "no pass mark" when there is none."""
-    return "no pass mark" if pd.isna(passed) else "met" if passed else "not met"
+    return "no pass mark" if pd.isna(passed) or pd.isna(pass_mark) else "met" if passed else "not met"
 
 
 def interval_words(low, high, write) -> str:
@@ -136,7 +136,7 @@ def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
                 "Check": str(row.check).replace("_", " ").capitalize(),
                 "Found": write_value(row.value),
                 "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
-                "Verdict": verdict_words(row.passed),
+                "Verdict": verdict_words(row.passed, row.pass_mark),
                 "What it means": row.meaning,
             }
             for row in model_checks.itertuples()
@@ -156,7 +156,7 @@ def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
                 "Interval": "–" if pd.isna(row.n) else interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 3)),
                 "Counted": count_words(row.n, threshold),
                 "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
-                "Verdict": verdict_words(row.passed),
+                "Verdict": verdict_words(row.passed, row.pass_mark),
             }
             for row in link_quality[~link_quality["check"].str.startswith(COMPLETENESS)].itertuples()
         ]
@@ -190,9 +190,23 @@ def show_balance(balance: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def differ_in_one(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Return the primary specification, those that differ from it in one choice, and invalid designs with its other choices.
+
+    Comparison group and estimator count as one choice, the design. Without a primary specification all rows come back.
+    """
+    primary = sensitivity[sensitivity["is_primary"]]
+    if primary.empty:
+        return sensitivity
+    plan = primary.iloc[0]
+    other_design = (sensitivity[["comparison", "estimator"]] != plan[["comparison", "estimator"]]).any(axis=1)
+    other = (sensitivity[["months_after", "washout_days", "accept_from"]] != plan[["months_after", "washout_days", "accept_from"]]).sum(axis=1)
+    return sensitivity[other + other_design <= 1]
+
+
 def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per specification, valid designs first."""
-    rows = sensitivity.sort_values(["is_valid", "is_primary", "months_after", "washout_days", "accept_from"], ascending=[False, False, True, True, True], kind="stable")
+    """Return the specifications that differ from the primary one in a single choice, valid designs first."""
+    rows = differ_in_one(sensitivity).sort_values(["is_valid", "is_primary", "months_after", "washout_days", "accept_from"], ascending=[False, False, True, True, True], kind="stable")
     return pd.DataFrame(
         [
             {

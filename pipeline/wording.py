@@ -17,7 +17,7 @@ def write_number(value, decimals: int = 0) -> str:
     """Return `value` with thousands separated; "not available" when it is missing, "unbounded" when it is infinite."""
     if pd.isna(value):
         return MISSING
-    return "unbounded" if math.isinf(value) else f"{value:,.{decimals}f}"
+    return "unbounded" if math.isinf(value) else f"{round(value, decimals) + 0:,.{decimals}f}"
 
 
 def write_percent(value, decimals: int = 1) -> str:
@@ -197,7 +197,8 @@ def list_can_say(referral, complier, claims, failures: list[str], is_simulated: 
     else:
         lines.append(f"{about}people referred had {write_change(referral['estimate'])} police contacts than similar people not yet referred ({write_interval(referral['ci_low'], referral['ci_high'])}).")
         if complier is not None:
-            lines.append(f"{about}if a referral that nobody took up does nothing, those who engaged had {write_change(complier['estimate'])} contacts than they would have had ({write_interval(complier['ci_low'], complier['ci_high'])}).")
+            how = ", an interval that leaves both directions open" if name_direction(complier) == "inconclusive" else ""
+            lines.append(f"{about}if a referral that nobody took up does nothing, those who engaged had {write_change(complier['estimate'])} contacts than they would have had ({write_interval(complier['ci_low'], complier['ci_high'])}{how}).")
     if not math.isnan(reproduced):
         lines.append(f"{about}the same count as published gives a fall of {write_percent(reproduced)} (published: {write_percent(published, 0)}), which by itself is no evidence of an effect, because people were referred when their demand was at its height.")
     return [line[0].upper() + line[1:] for line in lines]

@@ -18,7 +18,7 @@ from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
-from pipeline.report_tables import correct_by_holm
+from pipeline.report_tables import correct_by_holm, differ_in_one
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
@@ -271,3 +271,10 @@ def test_provenance_names_every_extract_the_lock_and_the_versions():
 def test_every_parameter_is_listed_with_its_meaning():
     table = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert table["meaning"].str.endswith(".").all() and "simulate.true_irr" in set(table["parameter"])
+
+
+def test_the_table_of_other_choices_changes_one_at_a_time():
+    # The primary one is 12 months, no washout, links from 0.95; beside it: 6 months, 30 days, two thresholds, three other designs.
+    shown = differ_in_one(report_frames.sensitivity())
+    valid = shown[shown["is_valid"] & shown["estimator"].eq("complier")]
+    assert len(valid) == 5 and len(shown) == 8 and shown["is_primary"].sum() == 1
