@@ -26,7 +26,7 @@ PURPOSES = ("people", "demand", "events", "referral", "engagement", "effect", "r
 DEMONSTRATION = 100_000
 PEOPLE_PER_ROW = 0.0645
 REFERRED, CLAIMED = 1275, 397
-SHRINKS_WITH, LARGEST_SHARE_REFERRED = 0.6, 0.37
+SHRINKS_WITH, LARGEST_SHARE_REFERRED = 0.6, 0.38
 TRIGGER_MONTHS, OUTCOME_MONTHS = 3, 12
 AREAS = ("DH1", "DH2", "DH3", "DH4", "DH5", "DH6", "DH7", "DH8", "DH9", "DL1", "DL2", "DL3", "DL4", "DL5", "DL12", "DL13", "DL14",
          "DL15", "DL16", "DL17", "SR7", "SR8", "TS21", "TS27", "TS28", "TS29", "NE16", "NE17", "NE39")
