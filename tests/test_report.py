@@ -268,6 +268,13 @@ def test_provenance_names_every_extract_the_lock_and_the_versions():
     assert hashes["value"].str.fullmatch("[0-9a-f]{64}").all() and "published_claims.csv" in set(hashes["item"])
 
 
+def test_the_file_with_the_secret_key_leaves_no_trace(tmp_path):
+    (tmp_path / "extracts.yaml").write_text("person_key: secret")
+    (tmp_path / "contacts.csv").write_text("contact_id")
+    provenance = trace_provenance(ROOT, tmp_path)
+    assert provenance.loc[provenance["kind"].eq("extract"), "item"].tolist() == ["contacts.csv"]
+
+
 def test_every_parameter_is_listed_with_its_meaning():
     table = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert table["meaning"].str.endswith(".").all() and "simulate.true_irr" in set(table["parameter"])
@@ -278,3 +285,11 @@ def test_the_table_of_other_choices_changes_one_at_a_time():
     shown = differ_in_one(report_frames.sensitivity())
     valid = shown[shown["is_valid"] & shown["estimator"].eq("complier")]
     assert len(valid) == 5 and len(shown) == 8 and shown["is_primary"].sum() == 1
+
+
+def test_page_and_pdf_are_the_same_bytes_on_a_rerun(rendered, parameters, tmp_path):
+    markdown = markdown_of(controlled_tables(), parameters)
+    render_html(markdown, rendered, tmp_path / "evaluation.html", "Evaluation of a scheme", BANNER)
+    render_pdf(markdown, rendered, tmp_path / "evaluation.pdf", "Evaluation of a scheme", BANNER)
+    for name in ("evaluation.html", "evaluation.pdf"):
+        assert (tmp_path / name).read_bytes() == (rendered / name).read_bytes(), name

@@ -16,5 +16,5 @@ function Table(tbl)
     end
   end
   local caption = pandoc.utils.stringify(tbl.caption.long)
-  return pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }, { role = "region", tabindex = "0", ["aria-label"] = caption }))
+  return pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }, { { "role", "region" }, { "tabindex", "0" }, { "aria-label", caption } }))
 end
