@@ -102,7 +102,7 @@ def calendar_factors(clients: pd.DataFrame, cells: tuple, often: np.ndarray, mon
     X, y = design[used], events[used]
     start = np.zeros(X.shape[1])
     start[: counts.shape[1]] = np.log(max(y.sum(), 1) / exposed.sum())
-    effects = refit("poisson", X, X.astype(np.float32), y, np.ones(len(y)), start, np.log(exposed[used]))
+    effects = refit("poisson", X, X, y, np.ones(len(y)), start, np.log(exposed[used]))
     levels = dict(zip(names, np.exp(np.concatenate([[0.0], effects[counts.shape[1]:]]))))
     index_month = pd.PeriodIndex(clients["index_month"], freq="M")
     ordinal = (index_month.year * 12 + index_month.month - 1).to_numpy()

@@ -126,7 +126,7 @@ def refit_within(trials: Trials, start: np.ndarray | None, frequency: np.ndarray
     rows = trials.is_referred & (frequency > 0)
     X = np.column_stack([trials.design[rows], trials.is_engaged[rows]])
     y, offset = trials.outcomes[PRIMARY][rows], np.log(trials.exposure[PRIMARY][rows])
-    return refit("poisson", X, X.astype(np.float32), y, frequency[rows].astype(float), start, offset)[-1]
+    return refit("poisson", X, X, y, frequency[rows].astype(float), start, offset)[-1]
 
 
 def group_totals(trials: Trials, outcome: str, multiplicities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from scipy.stats import norm
 # Newton converges quadratically: after a last step this small what is left to go is far below a hundredth of the
 # standard error of a log ratio (a test holds the refits to full convergence within a thousandth).
 SMALLEST_STEP = 5e-3
-MOST_STEPS = 60
+MOST_STEPS = 30
 # Keeps a resample that drew nobody in some calendar quarter solvable: the empty column stays where it was.
 RIDGE = 1e-7
 # Keeps the mean of an overshooting step finite.
@@ -62,13 +62,15 @@ def refit(family: str, X, X_single, y, weights, start, offset=0.0) -> np.ndarray
             continue
         beta, highest = beta + step, value
         variance = mean * (1 - mean) if family == "logit" else mean
-        scaled = X_single * (weights * variance).astype(np.float32)[:, None]
+        scaled = X_single * (weights * variance).astype(X_single.dtype)[:, None]
         information = (scaled.T @ X_single).astype(float)
         information[np.diag_indices_from(information)] += RIDGE * np.trace(information) / len(beta)
         step = np.linalg.solve(information, X.T @ (weights * (y - mean)))
         if np.max(np.abs(step)) < SMALLEST_STEP:
             return beta + step
-    return np.full(len(beta), np.nan)
+    if X_single is X:
+        return np.full(len(beta), np.nan)
+    return refit(family, X, X, y, weights, start, offset)  # single precision steered it astray
 
 
 def normal_interval(estimate: float, draws: np.ndarray, confidence: float) -> dict:
