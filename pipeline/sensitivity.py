@@ -43,6 +43,7 @@ def estimate_specifications(resolved: dict, contact_facts, referral_facts, study
     `resolved` holds links, persons and person_exits per accept threshold (pipeline.thresholds), `accept_from` is the
     plan's; `sensitivity` has the lists months_after and washout_days and the number of draws. Prints one line per
     finished group of specifications; a window in which too few people can be followed is left out, and said so.
+    Raises InputError when none is left.
     """
     windows = sorted({*sensitivity.months_after, panel.months_after})
     washouts = sorted({*sensitivity.washout_days, panel.washout_days})
@@ -55,7 +56,10 @@ def estimate_specifications(resolved: dict, contact_facts, referral_facts, study
     finished = Parallel(n_jobs=processes, return_as="generator")(calls)
     for number, ((threshold, window), rows) in enumerate(zip(jobs, finished), start=1):
         print(f"{number} of {len(jobs)}: links from {threshold:g}, {window} months after" + ("" if len(rows) else ", left out: too few people can be followed"), flush=True)
-        frames.append(rows.assign(accept_from=threshold, months_after=window))
+        if len(rows):
+            frames.append(rows.assign(accept_from=threshold, months_after=window))
+    if not frames:
+        raise InputError("params.yaml, sensitivity: too few people can be followed under any choice. Shorten months_after.")
     table = pd.concat(frames, ignore_index=True)
     plan = (table["accept_from"] == accept_from) & (table["months_after"] == panel.months_after) & (table["washout_days"] == panel.washout_days)
     table["is_primary"] = plan & (table["estimator"] == "doubly_robust")
@@ -74,7 +78,7 @@ def estimate_window(resolved: tuple, contact_facts, referral_facts, study, claim
     try:
         cohort = build_cohort(links, persons, person_exits, contact_facts, referral_facts, study, claim, chosen)
     except InputError:  # too few people, or a window outside the extract: said in the progress lines
-        return pd.DataFrame(columns=COLUMNS).astype({"is_valid": bool})
+        return pd.DataFrame()
     people = pd.Index(np.unique(cohort["person_id"]))
     multiplicities = draw_multiplicities(len(people), draws, seed)
     rows = []
