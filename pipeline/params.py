@@ -102,7 +102,6 @@ class PassMarks(Section):
     falsification_p_at_least: Probability
     influence_at_most: Annotated[float, Field(gt=0)]
     overlap_at_least: Probability
-    later_referred_at_most: Probability
     converged_at_least: Probability
     clusters_at_least: Count
     link_rate_at_least: Probability
