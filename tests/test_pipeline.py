@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 
 SMALL = 20_000
+FEW_CHOICES = {"months_after": [12], "washout_days": [0], "accept_from": [0.95, 0.99], "draws": 20}
+# What changes from commit to commit, and nothing else.
+PROVENANCE = "provenance.csv"
 STAGES = ["simulate", "01_validate", "02_link", "03_panel", "04_effect", "05_sensitivity", "06_report"]
 COLUMNS = {
     "claims": "claim published reproduced controlled ci_low ci_high",
@@ -32,7 +35,8 @@ def project(new_project):
     project = new_project()
     project.set_param("simulate", "size", SMALL)
     project.set_param("effect", "draws", 40)
-    project.set_param("sensitivity", "draws", 20)
+    for name, value in FEW_CHOICES.items():
+        project.set_param("sensitivity", name, value)
     project.commit("A small force")
     run = project.dvc("repro")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
@@ -43,6 +47,11 @@ def project(new_project):
 
 def stages_run(run):
     return re.findall(r"Running stage '([^']+)'", run.stdout)
+
+
+def published(project):
+    """The published tables with their bytes, but for the commit they were made from."""
+    return {name: content for name, content in project.files("reports/tables").items() if name != PROVENANCE}
 
 
 def table(project, name):
@@ -95,13 +104,11 @@ def test_notebooks_run_by_hand_in_order_without_the_truth_and_reach_the_same_tab
     assert run.returncode == 0, run.stderr[-2000:]
     derived = {name: content for name, content in project.files("data/derived").items() if name.endswith(".parquet")}
     assert derived and {name: content for name, content in by_hand.files("data/derived").items() if name.endswith(".parquet")} == derived
-    unlike = {"provenance.csv"}
-    tables = {name: content for name, content in project.files("reports/tables").items() if name not in unlike}
-    assert {name: content for name, content in by_hand.files("reports/tables").items() if name not in unlike} == tables
+    assert published(by_hand) == published(project)
 
 
 def test_an_experiment_reruns_what_depends_on_it_and_the_way_back_leads_back(project):
-    before = project.files("reports/tables")
+    before = published(project)
     run = project.dvc("exp", "run", "-S", "effect.seed=2")
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     assert 2 <= len(stages_run(run)) <= 3 and set(stages_run(run)) <= {"04_effect", "05_sensitivity", "06_report"}
@@ -111,21 +118,77 @@ def test_an_experiment_reruns_what_depends_on_it_and_the_way_back_leads_back(pro
     assert changes.returncode == 0 and "complier_irr" in changes.stdout
     plots = project.dvc("plots", "show")
     assert plots.returncode == 0, plots.stderr
+    assert "What the fall as published is made of" in (project.folder / "dvc_plots" / "index.html").read_text(encoding="utf-8")
     project.git("checkout", "--quiet", "params.yaml")
     assert project.dvc("repro").returncode == 0
-    assert project.files("reports/tables") == before
+    assert published(project) == before
+
+
+def break_contacts(folder, change):
+    """Write contacts.csv of a copied set of extracts anew, changed by `change`."""
+    path = folder / "contacts.csv"
+    change(pd.read_csv(path, dtype=str)).to_csv(path, index=False)
+
+
+MISTAKES = {
+    "a missing column": (lambda contacts: contacts.drop(columns=["channel"]), "channel"),
+    "a wrong date format": (lambda contacts: contacts.assign(received_at="31/12/2019 10:00"), "received_at"),
+    "an empty extract": (lambda contacts: contacts.head(0), "contacts"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_broken_extract_ends_in_one_message_and_leaves_earlier_results(project, mistake):
+    change, named = MISTAKES[mistake]
+    before, derived = published(project), project.files("data/derived")
+    broken = project.folder / "data" / "raw" / "broken"
+    shutil.rmtree(broken, ignore_errors=True)
+    shutil.copytree(project.folder / "data" / "raw" / "demo", broken)
+    break_contacts(broken, change)
+    secrets = set(pd.read_csv(broken / "referrals.csv", dtype=str)["phone"].dropna())
+    project.set_param("extracts", "folder", "data/raw/broken")
+    run = project.dvc("repro")
+    project.git("checkout", "--quiet", "params.yaml")
+    shown = run.stdout + run.stderr
+    assert run.returncode != 0 and named in shown and "Traceback" not in shown
+    assert not [secret for secret in secrets if secret in shown]
+    assert published(project) == before
+    tables = {name: content for name, content in derived.items() if name.endswith(".parquet")}
+    assert {name: content for name, content in project.files("data/derived").items() if name.endswith(".parquet")} == tables
+
+
+@pytest.mark.parametrize(
+    "section, name, value, named",
+    [("panel", "months_after", 0, "panel.months_after"), ("panel", "monts_after", 12, "panel.monts_after"), ("extracts", "folder", "data/raw/nowhere", "nowhere"), ("panel", "months_after", 48, "months_after")],
+)
+def test_a_wrong_parameter_is_told_before_anything_runs(project, section, name, value, named):
+    before = published(project)
+    project.set_param(section, name, value)
+    run = project.run(sys.executable, "-m", "pipeline.check")
+    project.git("checkout", "--quiet", "params.yaml")
+    assert run.returncode == 1 and named in run.stderr and "Traceback" not in run.stderr
+    assert published(project) == before
+
+
+def test_a_cohort_too_small_to_analyse_is_refused(project):
+    before = published(project)
+    project.set_param("panel", "minimum_cohort", 100_000)
+    run = project.dvc("repro")
+    project.git("checkout", "--quiet", "params.yaml")
+    assert run.returncode != 0 and "minimum_cohort" in run.stderr and "Traceback" not in run.stderr
+    assert published(project) == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to kill")
 def test_killed_at_any_moment_a_rerun_reaches_the_same_result(project):
-    before = project.files("reports/tables")
+    before = published(project)
     project.set_param("panel", "seed", 2)
     killed = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=project.environment)
     time.sleep(9)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    assert project.files("reports/tables") == before
+    assert published(project) == before
     project.git("checkout", "--quiet", "params.yaml")
     run = project.dvc("repro")
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
-    assert project.files("reports/tables") == before
+    assert published(project) == before
