@@ -26,6 +26,7 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
     compared = balance[balance["comparison"] == "not_yet_referred"]
     falsification = effects[effects["estimand"] == "never_engaged"].iloc[0]
     detectable = np.exp(-detectable_difference(falsification["std_error"]))
+    power = f"; it could find a ratio below {detectable:.2f} or above {1 / detectable:.2f}" if np.isfinite(detectable) else ""
     inverse_low, _ = percentile_interval(complier_draws(trials, fits, draws)[1], confidence)
     drawn = np.concatenate([draws.referral[PRIMARY], complier_draws(trials, fits, draws)[1]])
     rows = [
@@ -38,8 +39,8 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
         at_least("pre-trend", pre_trend["p_value"], pass_marks.pre_trend_p_at_least,
                  "The p-value of the joint test that both arms moved alike before time zero; the weights make them so in part."),
         at_least("falsification", falsification["p_value"], pass_marks.falsification_p_at_least,
-                 "The p-value of the test that the referred who never engaged fared like the comparison people; "
-                 f"it could find a ratio below {detectable:.2f} or above {1 / detectable:.2f}."),
+                 "The p-value of the test that the referred who never engaged fared like the comparison people"
+                 f"{power}."),
         dict(check="later referred", value=later_referred_share(trials, fits.referral), pass_mark=np.nan, passed=True,
              meaning="The share of the comparison's contacts that follow a referral of their own: up to that share of the effect of referral "
              "stays hidden, so the estimate errs towards no effect. No pass mark, because the direction is known."),
