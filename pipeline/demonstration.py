@@ -86,7 +86,7 @@ def compare_with_truth(
         plain_row("Clients of the claim", "people", claim["clients"], find_claim(claims, "clients", "reproduced")),
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.assign(covers=table["covers"].astype("boolean"))
+    return table.assign(covers=table["covers"].astype("boolean")).round(4)
 
 
 def ratio_row(quantity: str, truth: float, row: pd.Series | None) -> dict:

@@ -16,7 +16,7 @@ DARK = "#00314F"
 CHOICES = {
     "months_after": "{:g} months after",
     "washout_days": "washout {:g} days",
-    "accept_from": "links from {:g}",
+    "accept_from": "links from {:.2f}",
     "comparison": None,
     "estimator": None,
 }

@@ -62,7 +62,43 @@ LABELS = {
         "either": "In either flow",
         "both": "In both flows",
     },
-    "flag": {"green": "green (balanced)", "amber": "amber (nearly balanced)", "red": "red (not balanced)"},
+    "extract": {
+        "referrals": "Referrals",
+        "contacts": "Contacts",
+        "exits": "Exits (custody, hospital, death, moves)",
+        "mentors": "Mentors",
+        "contact_months": "Contacts, month by month",
+        "referral_months": "Referrals, month by month",
+        "references": "References from one extract to another",
+        "extract_files": "Files as received",
+    },
+    "part": {
+        "naive fall": "Fall from before to after",
+        "exposure": "Less time at risk (custody, hospital, death, moves)",
+        "calendar": "Season, pandemic and recording",
+        "regression to the mean and anything unmeasured": "Regression to the mean and anything unmeasured",
+        "scheme (carried over from compliers)": "The scheme (carried over from all who engaged)",
+    },
+    "part_in_sentence": {
+        "exposure": "less time at risk because of custody, hospital, death or moving away",
+        "calendar": "season, pandemic and recording",
+        "regression to the mean and anything unmeasured": "regression to the mean and anything unmeasured",
+        "scheme (carried over from compliers)": "the scheme",
+    },
+    "against": {
+        "not_yet_referred": ", against people not yet referred",
+        "never_engaged": ", against the referred who never engaged",
+        "referred_later": ", against people referred later",
+        "none": "",
+    },
+    "provenance": {
+        "extract": "Extract (SHA-256)",
+        "lock": "Locked packages (SHA-256)",
+        "commit": "Commit of the pipeline",
+        "version": "Version",
+    },
+    "group": {"not_yet_referred": "Not yet referred", "never_engaged": "Never engaged"},
+    "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }
 
 
@@ -72,6 +108,13 @@ def label(kind: str, code) -> str:
         return ""
     words = str(code).replace("_", " ")
     return LABELS.get(kind, {}).get(str(code), words[:1].upper() + words[1:])
+
+
+def explain_loss(flow: str, stage: str, reason: str) -> str:
+    """Return why people were left out at a step, without codes; the claim's last step only names who remains."""
+    if flow == "claim" and stage == "analysed":
+        return "nobody else is left out: these are the clients of the claim"
+    return reason.removesuffix(" (untriggered)")
 
 
 def label_lag(covariate: str) -> str:
@@ -87,7 +130,7 @@ def label_lag(covariate: str) -> str:
         "share_101": "Share of contacts by 101",
         "age": "Age",
         "index_month": "Month of time zero",
-        "n_recent": "Contacts, trigger months",
+        "n_recent": "Contacts, all trigger months",
         "age_missing": "Age missing",
     }
     name, _, value = covariate.partition("_" if covariate.startswith(("sex_", "area_")) else "=")

@@ -23,6 +23,15 @@ BANNER = "Demonstration with simulated data: shows no finding about the real sch
 READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
 
 
+# Tables that are left out, heading and all, where they have no rows.
+WHEN_ANY = {"broken_rules", "linkage_patterns", "secondary", "uptake", "completeness"}
+NUMBERS = {
+    "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
+    "Percentage points", "Contacts per client", "Share (log scale)", "Months", "Washout days", "Links from", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred",
+    "True contacts", "Estimate of this run",
+}
+
+
 def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, is_simulated: bool) -> dict:
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
@@ -37,34 +46,39 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     never = wording.find_effect(effects, "sequential_trials", "never_engaged")
     failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
     months = parameters.panel.months_after
+    shown = referral if complier is None else complier
     return {
         "title": f"Evaluation of {parameters.report.scheme}",
         "has_truth": len(tables.get("demonstration", ())) > 0,
         "banner": BANNER if is_simulated else "",
         "failures": write_list(failures) if failures else "",
+        "passes": wording.write_passes(tables["model_checks"], tables["link_quality"]),
         "answer": wording.write_answer(referral, complier, months, parameters.effect.confidence),
-        "is_inconclusive": wording.name_direction(referral if complier is None else complier) == "inconclusive",
+        "is_inconclusive": shown is not None and wording.name_direction(shown) == "inconclusive",
         "inconclusive": wording.write_inconclusive(),
+        "naive_beside": wording.write_naive_beside(claims),
         "of_100": wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier),
         "claim_sentence": wording.write_claim(claims),
-        "of_100_clients": wording.write_of_100_clients(claims),
-        "decomposition_sentence": wording.write_decomposition(tables["decomposition"]),
+        "shares": wording.write_shares(claims),
+        "referred_from": wording.write_date(parameters.claim.referred_from),
+        "complete_by": wording.write_date(parameters.claim.complete_by),
+        "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
         "falsification": wording.write_falsification(never),
         "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated)),
         "cannot_say": write_list(wording.list_cannot_say(claims, referral, is_simulated)),
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
-        "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters.disclosure.threshold),
+        "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures},
     }
 
 
-def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, threshold: int) -> dict[str, Markup]:
-    """Return every table of the report as Markdown by name; columns of numbers are aligned right."""
-    show = report_tables
+def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, parameters, is_simulated: bool) -> dict[str, Markup]:
+    """Return every table of the report as Markdown by name, empty text for a table that is only there when it has rows."""
+    show, threshold = report_tables, parameters.disclosure.threshold
     is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
-        "claims": (show.show_claims(tables["claims"], threshold), "Published, reproduced and controlled figures"),
+        "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again; percentages of clients are of the number in the last row"),
         "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
         "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
         "effects": (show.show_effects(main, threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
@@ -72,19 +86,29 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
         "model_checks": (show.show_checks(tables["model_checks"]), "Checks of the model, with pass marks set beforehand"),
         "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
-        "completeness": (show.show_completeness(tables["link_quality"]), "Share of linked contacts that hold each identifier"),
-        "balance": (show.show_balance(tables["balance"]), "Standardised differences between the arms"),
+        "completeness": (show.show_completeness(tables["link_quality"], threshold), "Share of linked contacts that hold each identifier"),
+        "balance": (show.show_balance(tables["balance"]), "Standardised differences between the referred and each comparison group, before and after weighting"),
         "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates that differ from the primary one in a single choice"),
-        "validation": (show.show_validation(tables["validation_results"], threshold), "Rules that the extracts were held to, and those not met in full"),
-        "parameters": (tables["parameters"].rename(columns=str.capitalize), "Parameters of this run"),
-        "provenance": (tables["provenance"].rename(columns=str.capitalize), "What this report was made from"),
+        "validation": (show.show_validation(tables["validation_results"]), "Rules that the extracts were held to"),
+        "broken_rules": (show.show_broken_rules(tables["validation_results"], threshold), "Rules not met in full"),
+        "parameters": (show.show_parameters(tables["parameters"], is_simulated), "Parameters of this run"),
+        "provenance": (show.show_provenance(tables["provenance"]), "What this report was made from"),
     }
     if len(tables.get("demonstration", ())):
         shown["demonstration"] = (show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
         shown["linkage_truth"] = (show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
         shown["linkage_patterns"] = (show_linkage_patterns(tables["linkage_truth"]), "Recall by what a contact holds; referred and not referred measured alike")
-    numeric = {"Published", "People", "Referrals", "People lost", "Ratio", "Change", "p", "Found", "Pass mark", "Counted", "Before", "After", "Percentage points", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred", "True contacts", "Estimate of this run"}
-    return {name: write_table(table, caption, numbers=[column for column in table if column in numeric], name=name) for name, (table, caption) in shown.items()}
+    interval = f"{100 * parameters.effect.confidence:g}% interval"
+    named = {name: (table.rename(columns={"Interval": interval}), caption) for name, (table, caption) in shown.items()}
+    return {
+        name: Markup("") if table.empty and name in WHEN_ANY else write_table(table, caption, numbers=[column for column in table if is_number_column(column)], name=name)
+        for name, (table, caption) in named.items()
+    }
+
+
+def is_number_column(column: str) -> bool:
+    """Return whether the cells below this heading are numbers, which are aligned right."""
+    return column in NUMBERS or column.endswith((": before", ": after", " contacts)"))
 
 
 def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +131,8 @@ def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
 def show_linkage_truth(linkage_truth: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return precision and recall in words by arm and period, whatever identifiers the contacts hold."""
     rows = linkage_truth[linkage_truth["pattern"].eq("any")]
-    wide = rows.pivot(index=["arm", "period"], columns="measure", values=["value", "n"]).sort_index(ascending=[False, True]).reset_index()
+    wide = rows.pivot(index=["arm", "period"], columns="measure", values=["value", "n"]).reset_index()
+    wide = wide.sort_values(["arm", "period"], key=lambda codes: codes.map({"referred": 0, "not_referred": 1, "before": 0, "after": 1, "all": 2}), kind="stable")
     return pd.DataFrame(
         {
             "Arm": wide["arm"].map(lambda code: report_tables.label("arm", code)),
@@ -127,9 +152,11 @@ def show_linkage_patterns(linkage_truth: pd.DataFrame, least: int = 300) -> pd.D
     rows = linkage_truth[linkage_truth["pattern"].ne("any") & linkage_truth["measure"].eq("recall")]
     wide = rows.pivot(index="pattern", columns="arm", values=["value", "n"]).sort_values(("n", "referred"), ascending=False)
     wide = wide[wide["n", "referred"].ge(least).fillna(False)].reset_index()
+    if wide.empty:
+        return pd.DataFrame()
     return pd.DataFrame(
         {
-            "The contact holds": wide["pattern"].str.replace(" ", ", "),
+            "The contact holds": wide["pattern"].map(lambda pattern: ", ".join(report_tables.LABELS["identifier"].get(code, code) for code in pattern.split())),
             "Recall, referred": wide["value", "referred"].map(lambda value: wording.write_number(value, 3)),
             "Recall, not referred": wide["value", "not_referred"].map(lambda value: wording.write_number(value, 3)),
             "True contacts": wide["n", "referred"].map(lambda count: f"{int(count):,}"),
@@ -161,6 +188,8 @@ def render_pdf(markdown: str, folder: Path, path: Path, title: str, banner: str 
     arguments = ["--standalone", f"--template={TEMPLATES / 'report.typ'}", f"--lua-filter={TEMPLATES / 'typst.lua'}"]
     arguments += [f"--metadata=title:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
     source = pypandoc.convert_text(markdown, "typst", format=READER, extra_args=arguments)
+    # pandoc centres every table; under captions and text that start at the left, tables do too.
+    source = source.replace("align(center)[#table(", "align(left)[#table(")
     with tempfile.TemporaryDirectory() as build:
         shutil.copytree(folder / "figures", Path(build) / "figures")
         entry = Path(build) / "report.typ"

@@ -4,10 +4,12 @@ Each returns a frame of strings whose column names are the headings, ready for p
 pipeline.wording (numbers in words) and pipeline.labels (codes in words).
 """
 
+import math
+
 import pandas as pd
 
-from pipeline.labels import label, label_lag
-from pipeline.wording import change_of, write_number, write_p, write_percent, write_ratio, write_value
+from pipeline.labels import LABELS, explain_loss, label, label_lag
+from pipeline.wording import change_of, write_beside, write_date, write_number, write_p, write_percent, write_ratio
 
 COMPLETENESS = "completeness of "
 
@@ -29,22 +31,32 @@ def interval_words(low, high, write) -> str:
 
 def write_points(value) -> str:
     """Return a difference of two percentages, in percentage points with its sign."""
-    return write_number(value, 1) if pd.isna(value) else f"{value:+.1f} points"
+    return write_number(value, 1) if pd.isna(value) else f"{value:+.1f} points".replace("-", "\u2212")
+
+
+def write_fewer(value) -> str:
+    """Return by how many percent engaging lowered contacts: "46.7% fewer", "3.0% more"."""
+    return write_percent(value) if not math.isfinite(value) else f"{write_percent(abs(value))} {'fewer' if value >= 0 else 'more'}"
+
+
+def dash_if_missing(value, write) -> str:
+    """Return `value` as `write` writes it, a dash when it is missing."""
+    return "–" if pd.isna(value) else write(value)
 
 
 def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return the published figures beside the reproduced and the controlled ones."""
+    """Return the published figures beside the reproduced ones and what engaging is estimated to have done."""
     rows = []
     for row in claims.itertuples():
         is_count = row.claim == "clients"
-        write = (lambda value: count_words(value, threshold)) if is_count else write_percent
-        left = write_percent if row.claim == "fall in demand" else write_points
+        write = (lambda value: count_words(value, threshold)) if is_count else lambda value: dash_if_missing(value, write_percent)
+        left = write_fewer if row.claim == "fall in demand" else write_points
         rows.append(
             {
                 "Figure": row.claim[0].upper() + row.claim[1:],
                 "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
                 "Same count on these extracts": write(row.reproduced),
-                "Left against comparison people": "–" if is_count else left(row.controlled),
+                "Estimated effect of engaging": "–" if is_count else dash_if_missing(row.controlled, left),
                 "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, left),
             }
         )
@@ -61,7 +73,7 @@ def show_attrition(attrition: pd.DataFrame, threshold: int) -> pd.DataFrame:
                 "People": count_words(row.n_people, threshold),
                 "Referrals": count_words(row.n_referrals, threshold),
                 "People lost": "–" if row.is_first else count_words(row.n_lost, threshold),
-                "Why": row.reason,
+                "Why": explain_loss(row.flow, row.stage, row.reason),
             }
             for row in attrition.assign(is_first=~attrition["flow"].duplicated()).itertuples()
         ]
@@ -74,15 +86,21 @@ def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
         [
             {
                 "Estimate": name_estimate(row),
-                "Ratio": write_ratio(row.estimate),
+                "Ratio": dash_if_missing(row.estimate, write_ratio),
                 "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
-                "Change": "–" if pd.isna(row.estimate) else f"{change_of(row.estimate):+.0f}%",
-                "p": write_p(row.p_value),
+                "Change": dash_if_missing(row.estimate, write_signed_change),
+                "p-value": dash_if_missing(row.p_value, write_p),
                 "People": count_words(row.n_people, threshold),
             }
             for row in effects.itertuples()
         ]
     )
+
+
+def write_signed_change(estimate) -> str:
+    """Return a log ratio as a change in whole percent with its sign: "−45%", "0%"."""
+    percent = round(change_of(estimate))
+    return "unbounded" if estimate > 8 else "0%" if percent == 0 else f"{percent:+,}%".replace("-", "\u2212")
 
 
 def name_estimate(row) -> str:
@@ -117,7 +135,7 @@ def show_secondary(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
         return shown
     shown.insert(0, "Outcome", [label("outcome", code) for code in rows["outcome"]])
     corrected = rows.groupby("estimator")["p_value"].transform(correct_by_holm)
-    return shown.assign(**{"p after Holm": [write_p(value) for value in corrected]}).drop(columns=["p", "People"])
+    return shown.assign(**{"p-value, corrected": [dash_if_missing(value, write_p) for value in corrected]}).drop(columns=["p-value", "People"])
 
 
 def correct_by_holm(p_values: pd.Series) -> pd.Series:
@@ -130,64 +148,65 @@ def correct_by_holm(p_values: pd.Series) -> pd.Series:
 
 def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
     """Return the model checks with value, pass mark and verdict."""
-    return pd.DataFrame(
-        [
-            {
-                "Check": str(row.check).replace("_", " ").capitalize(),
-                "Found": write_value(row.value),
-                "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
-                "Verdict": verdict_words(row.passed, row.pass_mark),
-                "What it means": row.meaning,
-            }
-            for row in model_checks.itertuples()
-        ]
-    )
+    rows = []
+    for row in model_checks.itertuples():
+        found, mark = write_beside(row.value, row.pass_mark)
+        rows.append({"Check": str(row.check).replace("_", " ").capitalize(), "Found": found, "Pass mark": mark, "Verdict": verdict_words(row.passed, row.pass_mark), "What it means": row.meaning})
+    return pd.DataFrame(rows)
 
 
 def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return the checks of the linkage by arm and period; completeness of identifiers has a table of its own."""
-    return pd.DataFrame(
-        [
+    rows = []
+    for row in link_quality[~link_quality["check"].str.startswith(COMPLETENESS)].itertuples():
+        is_hidden = pd.isna(row.n)
+        rows.append(
             {
                 "Check": str(row.check).replace("_", " ").capitalize(),
                 "Arm": label("arm", row.arm),
                 "Period": label("period", row.period),
-                "Found": "suppressed" if pd.isna(row.n) else write_value(row.value),
-                "Interval": "–" if pd.isna(row.n) else interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 3)),
+                "Found": "suppressed" if is_hidden else dash_if_missing(row.value, write_share),
+                "Interval": "–" if is_hidden else interval_words(row.ci_low, row.ci_high, write_share),
                 "Counted": count_words(row.n, threshold),
-                "Pass mark": "–" if pd.isna(row.pass_mark) else f"{row.pass_mark:g}",
-                "Verdict": verdict_words(row.passed, row.pass_mark),
+                "Pass mark": dash_if_missing(row.pass_mark, write_share),
+                "Verdict": "suppressed" if is_hidden else verdict_words(row.passed, row.pass_mark),
             }
-            for row in link_quality[~link_quality["check"].str.startswith(COMPLETENESS)].itertuples()
-        ]
-    )
+        )
+    return pd.DataFrame(rows)
 
 
-def show_completeness(link_quality: pd.DataFrame) -> pd.DataFrame:
-    """Return which share of contacts holds each identifier: one row per identifier, one column per arm and period."""
+def write_share(value) -> str:
+    """Return a share of 1 with three decimals."""
+    return write_number(value, 3)
+
+
+def show_completeness(link_quality: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return which share of contacts holds each identifier: one row per identifier, one column per arm and period with its contacts."""
     rows = link_quality[link_quality["check"].str.startswith(COMPLETENESS) & ~(link_quality["arm"].eq("referred") & link_quality["period"].eq("all"))]
     if rows.empty:
         return pd.DataFrame()
     group = rows["arm"].map(lambda arm: label("arm", arm)) + rows["period"].map({"before": ", before", "after": ", after"}).fillna("")
-    shares = rows.assign(group=group, field=rows["check"].str.removeprefix(COMPLETENESS).str.capitalize(), share=[write_percent(100 * value, 0) for value in rows["value"]])
+    group = group + [f" ({count_words(count, threshold)} contacts)" for count in rows["n"]]
+    field = rows["check"].str.removeprefix(COMPLETENESS).str.capitalize().replace("Nominal id", "The force's own person number")
+    shares = rows.assign(group=group, field=field, share=[dash_if_missing(value, lambda share: write_percent(100 * share, 0)) for value in rows["value"]])
     table = shares.pivot(index="field", columns="group", values="share").reindex(index=shares["field"].unique(), columns=shares["group"].unique())
     return table.rename_axis(columns=None).rename_axis("Identifier").reset_index()
 
 
 def show_balance(balance: pd.DataFrame) -> pd.DataFrame:
-    """Return the standardised difference of each covariate before and after weighting, one block per comparison."""
-    return pd.DataFrame(
-        [
-            {
-                "Covariate": label_lag(str(row.covariate)),
-                "Compared with": label("comparison", row.comparison),
-                "Before": write_number(row.smd_before, 2),
-                "After": write_number(row.smd_after, 2),
-                "Verdict": label("flag", row.flag),
-            }
-            for row in balance.itertuples()
-        ]
-    )
+    """Return the standardised difference of each covariate before and after weighting, one block of columns per comparison."""
+    table = pd.DataFrame({"Covariate": [label_lag(str(name)) for name in balance["covariate"].drop_duplicates()]}, index=balance["covariate"].drop_duplicates())
+    for comparison, rows in balance.set_index("covariate").groupby("comparison", sort=False):
+        rows = rows.reindex(table.index)
+        name = label("group", comparison)
+        table[f"{name}: before"] = [dash_if_missing(value, write_difference) for value in rows["smd_before"]]
+        table[f"{name}: after"] = ["–" if pd.isna(value) else f"{write_difference(value)} {flag}" for value, flag in zip(rows["smd_after"], rows["flag"])]
+    return table.reset_index(drop=True) if len(balance) else pd.DataFrame()
+
+
+def write_difference(value) -> str:
+    """Return a standardised difference with two decimals."""
+    return write_number(value, 2)
 
 
 def differ_in_one(sensitivity: pd.DataFrame) -> pd.DataFrame:
@@ -210,11 +229,11 @@ def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Design": f"{label('estimator', row.estimator)}, {label('comparison', row.comparison).lower()}" + (" (primary)" if row.is_primary else "") + ("" if row.is_valid else " – invalid"),
+                "Design": label("estimator", row.estimator) + label("against", row.comparison) + (" (primary)" if row.is_primary else "") + ("" if row.is_valid else " – invalid"),
                 "Months": write_number(row.months_after),
                 "Washout days": write_number(row.washout_days),
-                "Links from": "–" if pd.isna(row.accept_from) else f"{row.accept_from:g}",
-                "Ratio": write_ratio(row.estimate),
+                "Links from": dash_if_missing(row.accept_from, write_difference),
+                "Ratio": dash_if_missing(row.estimate, write_ratio),
                 "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
             }
             for row in rows.itertuples()
@@ -222,16 +241,40 @@ def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def show_validation(validation_results: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return per extract how many rules were tested, and each rule that was not met in full with its reason."""
-    tested = validation_results.groupby("table", sort=False).size()
+def show_validation(validation_results: pd.DataFrame) -> pd.DataFrame:
+    """Return per extract how many rules were tested, and how many of them were not met."""
+    is_broken = ~validation_results["passed"].fillna(True).astype(bool)
+    counted = validation_results.assign(is_broken=is_broken).groupby("table", sort=False)["is_broken"].agg(["size", "sum"])
+    return pd.DataFrame(
+        [
+            {"Extract": label("extract", table), "Rules tested": f"{n_rules}", "Result": f"{n_broken} not met" if n_broken else "all met"}
+            for table, n_rules, n_broken in counted.itertuples(name=None)
+        ]
+    )
+
+
+def show_broken_rules(validation_results: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return each rule that an extract does not meet in full, with its reason; no rows when all are met."""
     broken = validation_results[~validation_results["passed"].fillna(True).astype(bool)]
-    rows = [{"Extract": table, "Rule": f"{n} rules tested", "Severity": "–", "Rows concerned": "–", "Why it matters": "–"} for table, n in tested.items()]
-    rows += [
-        {"Extract": row.table, "Rule": row.rule, "Severity": row.severity, "Rows concerned": count_words(row.n_unexpected, threshold), "Why it matters": row.reason}
-        for row in broken.itertuples()
-    ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            {"Extract": label("extract", row.table), "Rule": row.rule, "Severity": row.severity, "Rows concerned": count_words(row.n_unexpected, threshold), "Why it matters": row.reason}
+            for row in broken.itertuples()
+        ]
+    )
+
+
+def show_parameters(parameters: pd.DataFrame, is_simulated: bool) -> pd.DataFrame:
+    """Return parameters with dates in words; those of the simulation are of no concern to real extracts."""
+    rows = parameters if is_simulated else parameters[~parameters["parameter"].str.startswith("simulate.")]
+    is_date = rows["value"].str.fullmatch(r"\d{4}-\d{2}-\d{2}")
+    values = [write_date(value) if dated else value for value, dated in zip(rows["value"], is_date)]
+    return pd.DataFrame({"Parameter": rows["parameter"], "Value": values, "Meaning": rows["meaning"].str.replace(r"(\d) %", r"\1%", regex=True)})
+
+
+def show_provenance(provenance: pd.DataFrame) -> pd.DataFrame:
+    """Return where the report came from, each kind in words."""
+    return pd.DataFrame({"Kind": [label("provenance", kind) for kind in provenance["kind"]], "Item": provenance["item"], "Value": provenance["value"]})
 
 
 def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
@@ -239,11 +282,11 @@ def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Part": str(row.part)[0].upper() + str(row.part)[1:],
+                "Part": label("part", row.part),
                 "Percentage points": write_number(row.percentage_points, 1),
                 "Interval": interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 1)),
                 "Contacts per client": write_number(row.contacts_per_client, 1),
-                "Share on the log scale": "–" if pd.isna(row.log_share) else write_percent(100 * row.log_share, 0),
+                "Share (log scale)": "–" if pd.isna(row.log_share) else write_percent(100 * row.log_share, 0),
             }
             for row in decomposition.sort_values("position").itertuples()
         ]

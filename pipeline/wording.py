@@ -2,12 +2,15 @@
 
 Every number in a sentence comes from a row of a controlled table. Wording follows the Ministry of Justice's
 Justice Data Lab, above all for inconclusive results: more people are needed, which is not the same as no effect.
+Builds on pipeline.labels.
 """
 
 import math
 
 import numpy as np
 import pandas as pd
+
+from pipeline.labels import label
 
 PRIMARY = "n_contacts"
 MISSING = "not available"
@@ -17,7 +20,7 @@ def write_number(value, decimals: int = 0) -> str:
     """Return `value` with thousands separated; "not available" when it is missing, "unbounded" when it is infinite."""
     if pd.isna(value):
         return MISSING
-    return "unbounded" if math.isinf(value) else f"{round(value, decimals) + 0:,.{decimals}f}"
+    return "unbounded" if math.isinf(value) else f"{round(value, decimals) + 0:,.{decimals}f}".replace("-", "\u2212")
 
 
 def write_percent(value, decimals: int = 1) -> str:
@@ -25,10 +28,18 @@ def write_percent(value, decimals: int = 1) -> str:
     return write_number(value, decimals) + ("%" if np.isfinite(float("nan") if pd.isna(value) else value) else "")
 
 
-def write_value(value) -> str:
-    """Return a value of unknown size with as many decimals as help: 812, 12.3, 0.052."""
-    size = 0 if pd.isna(value) else abs(value)
-    return write_number(value, 0 if size >= 100 or (size >= 1 and float(size).is_integer()) else 1 if size >= 10 else 3)
+def write_beside(value, pass_mark) -> tuple[str, str]:
+    """Return a value and its pass mark with the same number of decimals: 0.059 and 0.100, 1,265 and 100."""
+    known = [float(one) for one in (value, pass_mark) if not pd.isna(one) and math.isfinite(one)]
+    largest = max(map(abs, known), default=0)
+    decimals = 0 if all(one.is_integer() for one in known) or largest >= 100 else 1 if largest >= 10 else 3
+    return write_number(value, decimals), "–" if pd.isna(pass_mark) else write_number(pass_mark, decimals)
+
+
+def write_date(day) -> str:
+    """Return a date as readers write it: 1 January 2017."""
+    day = pd.Timestamp(day)
+    return f"{day.day} {day:%B %Y}"
 
 
 def write_ratio(estimate) -> str:
@@ -96,10 +107,16 @@ def list_failures(model_checks: pd.DataFrame, link_quality: pd.DataFrame, valida
     links = link_quality[link_quality["passed"].eq(False).fillna(False).astype(bool)]
     rules = validation_results[validation_results["passed"].eq(False).fillna(False).astype(bool) & validation_results["severity"].eq("critical")]
     return [
-        *[f"{str(row.check).replace('_', ' ')}: {write_value(row.value)} against a pass mark of {write_value(row.pass_mark)}" for row in checks.itertuples()],
-        *[f"linkage, {describe_link_check(row)}: {write_number(row.value, 3)} against a pass mark of {write_number(row.pass_mark, 3)}" for row in links.itertuples()],
-        *[f"extract {row.table}: {row.rule}" for row in rules.itertuples()],
+        *[f"{str(row.check).replace('_', ' ')}: {write_against(row)}. {row.meaning}" for row in checks.itertuples()],
+        *[f"linkage, {describe_link_check(row)}: {write_against(row)}" for row in links.itertuples()],
+        *[f"{label('extract', row.table)}: {row.rule}" for row in rules.itertuples()],
     ]
+
+
+def write_against(row) -> str:
+    """Return a value beside the pass mark it does not meet; a value that could not be worked out says so."""
+    value, mark = write_beside(row.value, row.pass_mark)
+    return f"could not be worked out (pass mark {mark})" if pd.isna(row.value) else f"{value} against a pass mark of {mark}"
 
 
 def describe_link_check(row) -> str:
@@ -113,17 +130,24 @@ def write_answer(referral: pd.Series | None, complier: pd.Series | None, months_
     row, who = (referral, "who were referred") if complier is None else (complier, "who engaged with the scheme")
     if row is None:
         return "The effect of the scheme could not be estimated from these extracts."
-    interval = f"{confidence:.0%} interval: {write_interval(row['ci_low'], row['ci_high'])}"
-    direction = name_direction(row)
-    if direction == "inconclusive":
+    interval = f"{100 * confidence:g}% interval: {write_interval(row['ci_low'], row['ci_high'])}"
+    if name_direction(row) == "inconclusive":
         return (
-            f"The result is inconclusive: in the {months_after} months after referral people {who} are estimated to have had "
-            f"{write_change(row['estimate'])} police contacts than they would have had without the scheme ({interval}), and an interval this wide leaves both directions open."
+            f"The result is inconclusive: no clear effect on demand was found. In the {months_after} months after referral people {who} are estimated to have had "
+            f"{write_change(row['estimate'])} police contacts than they would have had without the scheme ({interval}), so the scheme may have lowered demand, raised it or made no difference."
         ).replace("no change police contacts than", "about as many police contacts as")
     return (
         f"In the {months_after} months after referral people {who} had an estimated {write_change(row['estimate'])} police contacts "
         f"than they would have had without the scheme ({interval})."
     )
+
+
+def write_naive_beside(claims: pd.DataFrame) -> str:
+    """Return how large the fall as published is on the same extracts, which an inconclusive result must stand beside."""
+    fall = find_claim(claims, "fall in demand", "reproduced")
+    if math.isnan(fall):
+        return ""
+    return f"The before-and-after count of the published claim, made on the same extracts, gives {write_fall(fall)}. Such a fall shows even where a scheme changes nothing, because people are referred when their demand is at its height."
 
 
 def write_inconclusive() -> str:
@@ -144,32 +168,70 @@ def write_of_100(row: pd.Series | None, who: str = "clients who engaged") -> str
 
 
 def write_claim(claims: pd.DataFrame) -> str:
-    """Return in one sentence what was published, what these extracts reproduce and what is left of it."""
+    """Return in one sentence what was published, what these extracts reproduce and what engaging is estimated to have done."""
     published, reproduced, controlled, low, high = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced", "controlled", "ci_low", "ci_high"))
-    sentence = f"The published fall in demand of {write_percent(published, 0)} is {write_percent(reproduced)} when the same before-and-after count is made on these extracts"
+    sentence = f"The published fall in demand is {write_percent(published, 0)}; the same before-and-after count on these extracts gives {write_fall(reproduced)}"
     if math.isnan(controlled):
-        return sentence + "; what is left of it against comparison people could not be estimated."
-    return sentence + f"; against comparison people, {write_percent(controlled)} is left (interval: {write_percent(low)} to {write_percent(high)})."
+        return sentence + ". What is left of it against comparison people could not be estimated."
+    if low <= 0 <= high:
+        return sentence + f". Against comparison people no clear fall is left: an estimated {write_fall(controlled, 'of')} (interval: {write_fall(low)} to {write_fall(high)})."
+    return sentence + f". Against comparison people, {write_fall(controlled)} is left (interval: {write_percent(abs(low))} to {write_percent(abs(high))})."
 
 
-def write_of_100_clients(claims: pd.DataFrame) -> str:
-    """Return the shares of the published claim as numbers out of 100 clients."""
-    none, few = (find_claim(claims, name, "reproduced") for name in ("did not call", "called once or twice"))
-    if math.isnan(none) or math.isnan(few):
+def write_fall(percent: float, of: str = "") -> str:
+    """Return a fall in percent in words: "a fall of 81.4%"; below zero it is a rise."""
+    if not math.isfinite(percent):
+        return "a fall that is not available" if math.isnan(percent) else "a rise without bound"
+    words = f"{'fall' if percent >= 0 else 'rise'} of {write_percent(abs(percent))}"
+    return words if of else f"a {words}"
+
+
+def write_shares(claims: pd.DataFrame) -> str:
+    """Return in words how engaging changed the share of clients who did not call; empty where that is not known."""
+    share, points, low, high = (find_claim(claims, "did not call", name) for name in ("reproduced", "controlled", "ci_low", "ci_high"))
+    few = find_claim(claims, "called once or twice", "reproduced")
+    clients = find_claim(claims, "clients", "reproduced")
+    if any(map(math.isnan, (share, few, clients))):
         return ""
-    return f"Of 100 clients of the published claim, about {none:.0f} did not call the police in the accounting period and {few:.0f} did so once or twice; people who were never referred also often stop calling after a bad spell."
+    found = f"Of {write_number(clients)} clients, {write_percent(share)} did not call the police in the months after, and {write_percent(few)} did so once or twice."
+    if not all(map(math.isfinite, (points, low, high))):
+        return found
+    change = f"{write_number(abs(points), 1)} percentage points (interval: {write_number(low, 1)} to {write_number(high, 1)})"
+    if low <= 0 <= high:
+        return f"{found} Engaging is estimated to have {'raised' if points >= 0 else 'lowered'} the share who did not call by {change}; it may just as well have left it unchanged. Many people stop calling after a bad spell whether or not anybody helps them."
+    if points < 0:
+        return f"{found} Engaging is estimated to have lowered the share who did not call by {change}."
+    return f"{found} Engaging is estimated to have raised the share who did not call by {change}: of 100 clients, about {share - points:.0f} would not have called in any case, and {points:.0f} more did not because of the scheme."
 
 
-def write_decomposition(decomposition: pd.DataFrame) -> str:
-    """Return in one sentence how the fall as published divides into its parts."""
+def write_decomposition(decomposition: pd.DataFrame, months: int) -> str:
+    """Return in plain sentences how the fall as published divides into its parts; `months` is its accounting period."""
     rows = decomposition.sort_values("position").dropna(subset=["percentage_points"])
     if len(rows) < 2:
         return "The fall could not be divided into parts."
-    parts = [
-        f"{abs(row.percentage_points):.1f} {'come' if row.percentage_points >= 0 else 'in the other direction come'} from {row.part}" for row in rows.iloc[1:].itertuples()
-    ]
-    listed = ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else parts[0]
-    return f"Of a fall of {abs(rows.iloc[0]['percentage_points']):.1f} percentage points, {listed}."
+    whole, parts = rows.iloc[0], rows.iloc[1:]
+    before = 100 * whole["contacts_per_client"] / whole["percentage_points"]
+    after = before - whole["contacts_per_client"]
+    listed = [f"{write_number(row.percentage_points, 1)} are {label('part_in_sentence', row.part)}{write_points_interval(row)}" for row in parts.itertuples()]
+    sentence = (
+        f"Clients of the claim had {write_number(before, 1)} contacts each in the {months} months before referral and {write_number(after, 1)} in the {months} months after: "
+        f"a fall of {write_percent(whole['percentage_points'])}. Of these {write_number(whole['percentage_points'], 1)} percentage points, {', '.join(listed[:-1])} and {listed[-1]}."
+    )
+    scheme = parts[parts["part"].str.contains("scheme")]
+    if len(scheme):
+        sentence += f" Without the scheme the same clients would have had an estimated {write_number(after + scheme['contacts_per_client'].iloc[0], 1)} contacts each afterwards; with it they had {write_number(after, 1)}."
+    return sentence + (" A part below zero worked in the other direction." if (parts["percentage_points"] < 0).any() else "")
+
+
+def write_points_interval(row) -> str:
+    """Return the interval of a part in percentage points, in brackets; nothing where there is none."""
+    return "" if pd.isna(row.ci_low) or pd.isna(row.ci_high) else f" (interval: {write_number(row.ci_low, 1)} to {write_number(row.ci_high, 1)})"
+
+
+def write_passes(model_checks: pd.DataFrame, link_quality: pd.DataFrame) -> str:
+    """Return how many pass marks were set beforehand, for a report in which none is missed."""
+    n_marks = int(model_checks["pass_mark"].notna().sum() + link_quality["pass_mark"].notna().sum())
+    return f"All {n_marks} pass marks that were set beforehand for the analysis and the linkage are met." if n_marks else ""
 
 
 def write_falsification(row: pd.Series | None) -> str:
@@ -191,8 +253,13 @@ def list_can_say(referral, complier, claims, failures: list[str], is_simulated: 
     lines = []
     if failures:
         lines.append(f"{about}a pass mark set beforehand is not met, so these results do not support a statement about the effect of the scheme.")
+    elif referral is None:
+        lines.append(f"{about}the effect could not be estimated.")
     elif name_direction(referral) == "inconclusive":
-        lines.append(f"{about}the effect of being referred is inconclusive: people referred had between {write_interval(referral['ci_low'], referral['ci_high'])} contacts." if referral is not None else f"{about}the effect could not be estimated.")
+        lines.append(
+            f"{about}no clear effect of being referred was found: people referred are estimated to have had {write_change(referral['estimate'])} police contacts than similar people not yet referred "
+            f"({write_interval(referral['ci_low'], referral['ci_high'])}).".replace("no change police contacts than", "about as many police contacts as")
+        )
         lines.append(write_inconclusive())
     else:
         lines.append(f"{about}people referred had {write_change(referral['estimate'])} police contacts than similar people not yet referred ({write_interval(referral['ci_low'], referral['ci_high'])}).")

@@ -31,7 +31,7 @@ def alts():
 
 def test_the_alternative_text_tells_the_numbers_of_the_table(alts):
     assert "referred 1,250" in alts["flow"].lower() and "analysed 1,015" in alts["flow"].lower()
-    assert "naive fall 81.0" in alts["decomposition"] and "18.6" in alts["decomposition"]
+    assert "Fall from before to after 81.0 (interval 78.0 to 84.0)" in alts["decomposition"] and "18.6" in alts["decomposition"]
     assert "1.20 before weighting" in alts["balance"] and "0 lie above the pass mark" in alts["balance"]
     assert "The primary one is 0.62." in alts["specifications"] and "2 invalid designs" in alts["specifications"]
 
@@ -68,3 +68,10 @@ def test_missing_and_infinite_ends_are_drawn_up_to_the_edge():
 def test_a_figure_is_the_same_bytes_on_a_rerun():
     first, second = (finish_figure("balance", "", draw_balance(report_frames.balance(), 0.1), dpi=60) for _ in range(2))
     assert first.png == second.png
+
+
+def test_every_part_of_the_fall_and_every_estimate_has_its_interval():
+    for figure, _ in (draw_decomposition(report_frames.decomposition()), draw_effects(name_main_estimates(report_frames.effects(), "n_contacts"))):
+        axes = figure.axes[0]
+        lines = [segment for collection in axes.collections for segment in collection.get_segments() if len(segment) == 2 and segment[0][0] != segment[1][0]]
+        assert len(lines) == len(axes.get_yticks())

@@ -18,7 +18,7 @@ from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
-from pipeline.report_tables import correct_by_holm, differ_in_one
+from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
@@ -233,6 +233,55 @@ def test_an_unknown_name_in_the_template_is_an_error():
 def test_markup_is_escaped_once():
     assert escape(escape("a*b")) == "a\\*b"
     assert write_table(pd.DataFrame({"A": [None]}), "C").splitlines()[2] == "| – |"
+
+
+def test_an_extract_that_meets_every_rule_says_so_by_its_plain_name():
+    rules = report_frames.validation_results()
+    assert show_validation(rules).to_dict("records") == [{"Extract": "Contacts", "Rules tested": "2", "Result": "1 not met"}]
+    assert show_validation(rules.assign(passed=True)).loc[0, "Result"] == "all met"
+
+
+def test_the_rules_not_met_have_a_table_only_where_there_are_any(parameters):
+    tables = controlled_tables()
+    assert "Rules not met in full" in markdown_of(tables, parameters)
+    tables["validation_results"]["passed"] = True
+    assert "Rules not met in full" not in markdown_of(tables, parameters)
+
+
+def test_the_effect_on_a_share_has_points_and_on_demand_says_fewer_or_more():
+    shown = show_claims(report_frames.claims().assign(controlled=[42.3, -9.1, -1.2, np.nan]), 10).set_index("Figure")["Estimated effect of engaging"]
+    assert shown.tolist() == ["42.3% fewer", "\u22129.1 points", "\u22121.2 points", "–"]
+    assert show_claims(report_frames.claims().assign(controlled=-3.0), 10).loc[0, "Estimated effect of engaging"] == "3.0% more"
+
+
+def test_balance_has_one_row_per_covariate_and_a_block_of_columns_per_comparison():
+    both = pd.concat([report_frames.balance(), report_frames.balance().assign(comparison="never_engaged", smd_after=0.2, flag="red")])
+    shown = show_balance(both)
+    assert len(shown) == len(report_frames.balance()) and shown.loc[0, "Never engaged: after"] == "0.20 red"
+
+
+def test_parameters_show_dates_in_words_and_those_of_the_simulation_only_for_a_simulated_set():
+    table = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert "1 January 2017" in set(show_parameters(table, True)["Value"])
+    assert any(show_parameters(table, True)["Parameter"].str.startswith("simulate.")) and not any(show_parameters(table, False)["Parameter"].str.startswith("simulate."))
+
+
+def test_an_inconclusive_report_shows_the_naive_fall_and_the_wording_of_the_justice_data_lab(parameters):
+    tables = controlled_tables()
+    tables["effects"].loc[2, ["estimate", "ci_low", "ci_high"]] = [-0.16, -0.41, 0.09]
+    box = markdown_of(tables, parameters).replace("\\", "").split(":::")[1]
+    assert "inconclusive" in box and "More people would need to be available" in box and "a fall of 80.9%" in box
+
+
+def test_the_answer_the_claims_and_the_waterfall_come_first(page):
+    text = " ".join(page.text)
+    order = [text.index(words) for words in ("The question and the answer", "The published figures, counted again", "Caption of decomposition", "Caption of flow")]
+    assert order == sorted(order)
+
+
+def test_the_pdf_has_bookmarks(rendered):
+    titles = [entry.title for entry in PdfReader(rendered / "evaluation.pdf").outline if not isinstance(entry, list)]
+    assert titles
 
 
 def test_holm_by_hand():

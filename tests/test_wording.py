@@ -70,10 +70,50 @@ def test_a_simulated_set_is_never_said_to_be_the_real_scheme():
 
 
 def test_the_parts_in_the_sentence_are_the_rows_of_the_table():
-    sentence = wording.write_decomposition(report_frames.decomposition())
-    assert sentence.startswith("Of a fall of 81.0 percentage points, 0.6 come from exposure") and "18.6 come from scheme" in sentence
+    sentence = wording.write_decomposition(report_frames.decomposition(), 12)
+    assert "Of these 81.0 percentage points, 0.6 are less time at risk" in sentence and "18.6 are the scheme (interval: 11.0 to 25.0)" in sentence
     upwards = report_frames.decomposition().assign(percentage_points=[81.0, -1.0, 3.4, 60.0, 18.6])
-    assert "1.0 in the other direction come from exposure" in wording.write_decomposition(upwards)
+    assert "\u22121.0 are less time at risk" in wording.write_decomposition(upwards, 12) and "worked in the other direction" in wording.write_decomposition(upwards, 12)
+
+
+def test_contacts_per_client_follow_from_the_fall():
+    # 10.9 contacts are 81.0% of those before: 13.5 before, 2.6 after, and 2.5 more than that without the scheme.
+    sentence = wording.write_decomposition(report_frames.decomposition(), 12)
+    assert "13.5 contacts each in the 12 months before" in sentence and "2.6 in the 12 months after" in sentence and "an estimated 5.1 contacts each" in sentence
+
+
+def test_the_share_who_did_not_call_is_divided_into_those_who_would_not_have_and_the_scheme():
+    # 50.5% did not call and engaging raised that by 9.1 points: about 41 of 100 would not have called in any case.
+    sentence = wording.write_shares(report_frames.claims())
+    assert "Of 396 clients, 50.5% did not call" in sentence and "about 41 would not have called in any case, and 9 more did not" in sentence
+    unclear = report_frames.claims().assign(ci_low=-3.0)
+    assert "left it unchanged" in wording.write_shares(unclear) and "because of the scheme" not in wording.write_shares(unclear)
+
+
+def test_a_fall_below_zero_is_called_a_rise():
+    null = report_frames.claims().assign(controlled=-3.1, ci_low=-34.2, ci_high=20.1)
+    sentence = wording.write_claim(null)
+    assert "no clear fall is left: an estimated rise of 3.1% (interval: a rise of 34.2% to a fall of 20.1%)" in sentence
+
+
+def test_an_inconclusive_result_stands_beside_the_naive_fall():
+    assert "gives a fall of 80.9%" in wording.write_naive_beside(report_frames.claims())
+
+
+def test_a_value_and_its_pass_mark_have_the_same_decimals():
+    assert wording.write_beside(0.0585, 0.1) == ("0.059", "0.100")
+    assert wording.write_beside(1265.0, 100.0) == ("1,265", "100") and wording.write_beside(1.0, 1.0) == ("1", "1")
+    assert wording.write_beside(0.997, 1.0) == ("0.997", "1.000") and wording.write_beside(14.2, np.nan) == ("14.2", "–")
+
+
+def test_a_check_that_could_not_be_worked_out_says_so():
+    checks = report_frames.model_checks()
+    checks.loc[2, ["value", "passed"]] = [np.nan, False]
+    assert wording.list_failures(checks, report_frames.link_quality(), report_frames.validation_results())[0].startswith("pre-trend: could not be worked out (pass mark 0.050)")
+
+
+def test_dates_are_written_in_words():
+    assert wording.write_date("2017-01-01") == "1 January 2017"
 
 
 def test_the_claim_sentence_holds_the_four_numbers():

@@ -3,18 +3,80 @@ local function quote(text)
   return '"' .. text:gsub("\\", "\\\\"):gsub('"', '\\"') .. '"'
 end
 
+local function to_typst(blocks)
+  return (pandoc.write(pandoc.Pandoc(blocks), "typst", { wrap_text = "none" }):gsub("%s+$", ""))
+end
+
+-- Figures float to the head of a page; the first may stay at the foot of the title page, never above the title.
+local placement = "auto"
+
 function Figure(figure)
   local image
   figure:walk({ Image = function(found) image = found end })
   if not image then return nil end
   local alt = image.attributes.alt or pandoc.utils.stringify(image.caption)
-  local caption = pandoc.write(pandoc.Pandoc(figure.caption.long), "typst"):gsub("%s+$", "")
-  return pandoc.RawBlock("typst", "#figure(image(" .. quote(image.src) .. ", alt: " .. quote(alt) .. ", width: 66%), caption: [" .. caption .. "], kind: image)")
+  local text = "#figure(image(" .. quote(image.src) .. ", alt: " .. quote(alt) .. ", width: 66%), caption: [" .. to_typst(figure.caption.long) .. "], kind: image, placement: " .. placement .. ")"
+  placement = "top"
+  return pandoc.RawBlock("typst", text)
 end
 
+-- A page holds about this many characters of a table's type side by side.
+local LINE = 112
+
+local function longest(cells, measure)
+  local most = 0
+  for _, cell in ipairs(cells) do most = math.max(most, measure(pandoc.utils.stringify(cell.contents))) end
+  return most
+end
+
+local function longest_word(text)
+  local most = 0
+  for word in text:gmatch("%S+") do most = math.max(most, utf8.len(word) or #word) end
+  return most
+end
+
+-- Tables that would not fit get widths: no column narrower than its longest word, narrow columns on one line, and what
+-- is left for the wordy ones. Headings take two lines at most. Short tables stay on one page.
+local NARROW = 22
+local SHORT = 10
+
 function Table(tbl)
-  for i, spec in ipairs(tbl.colspecs) do tbl.colspecs[i] = { spec[1], nil } end
-  return tbl
+  local rows = {}
+  for _, body in ipairs(tbl.bodies) do for _, row in ipairs(body.body) do rows[#rows + 1] = row end end
+  local count = function(text) return utf8.len(text) or #text end
+  local needs, widths, one_line, total, used, wanting = {}, {}, 0, 0, 0, 0
+  for i = 1, #tbl.colspecs do
+    local cells, head = {}, { tbl.head.rows[1].cells[i] }
+    for _, row in ipairs(rows) do cells[#cells + 1] = row.cells[i] end
+    local word = math.max(longest(cells, longest_word), longest(head, longest_word) + 1, math.ceil(longest(head, count) / 2) + 2)
+    needs[i] = math.max(longest(cells, count), word) + 2
+    widths[i] = needs[i] <= NARROW and needs[i] or word + 2
+    one_line = one_line + math.max(needs[i], longest(head, count) + 3)
+    total = total + needs[i]
+    used = used + widths[i]
+    wanting = wanting + needs[i] - widths[i]
+  end
+  for i, spec in ipairs(tbl.colspecs) do
+    local width = nil
+    if total <= LINE and one_line > LINE then
+      width = needs[i] / LINE
+    elseif total > LINE and used < LINE then
+      width = (widths[i] + (LINE - used) * (needs[i] - widths[i]) / wanting) / LINE
+    end
+    tbl.colspecs[i] = { spec[1], width }
+  end
+  if #rows > SHORT then return tbl end
+  return { pandoc.RawBlock("typst", "#block(breakable: false)["), tbl, pandoc.RawBlock("typst", "]") }
+end
+
+-- Term and meaning in one paragraph.
+function DefinitionList(list)
+  local lines = {}
+  for _, item in ipairs(list.content) do
+    local meaning = pandoc.utils.blocks_to_inlines(item[2][1])
+    lines[#lines + 1] = "/ " .. to_typst({ pandoc.Plain(item[1]) }) .. ": " .. to_typst({ pandoc.Plain(meaning) })
+  end
+  return pandoc.RawBlock("typst", table.concat(lines, "\n\n"))
 end
 
 -- A box per verdict, drawn by the template.
