@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
-from pipeline.resampling import refit
+from pipeline.resampling import Start, refit_together, start_from
 from pipeline.weighting import design_matrix, fit_propensity, odds_weights
 
 PRIMARY = "n_contacts"
@@ -45,9 +45,11 @@ class Trials(NamedTuple):
 class Fit(NamedTuple):
     """A fitted contrast: weights per trial (0 outside it) and, per outcome, coefficients with delta as the last."""
 
+    treated: np.ndarray  # the trials that are compared with the not yet referred
     propensity: np.ndarray
     weights: np.ndarray
     coefficients: dict[str, np.ndarray]
+    starts: dict[str, Start]  # where resamples start: of the propensity, and per outcome that has coefficients
 
 
 def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) -> pd.DataFrame:
@@ -124,7 +126,11 @@ def fit_contrast(trials: Trials, treated: np.ndarray, outcomes: list[str]) -> Fi
         return None
     weights = np.zeros(len(rows))
     weights[rows] = odds_weights(X, propensity, side, trials.month[rows])
-    return Fit(propensity, weights, {name: fit_outcome(trials, treated, weights, name) for name in outcomes})
+    coefficients = {name: fit_outcome(trials, treated, weights, name) for name in outcomes}
+    starts = {"propensity": start_from("logit", X, np.ones(len(X)), propensity)}
+    Z = np.column_stack([trials.design, treated])
+    starts |= {name: start_from("poisson", Z, weights * trials.exposure[name], found) for name, found in coefficients.items() if not np.isnan(found).any()}
+    return Fit(treated, propensity, weights, coefficients, starts)
 
 
 def fit_outcome(trials: Trials, treated: np.ndarray, weights: np.ndarray, name: str, with_covariates: bool = True) -> np.ndarray:
@@ -141,30 +147,36 @@ def fit_outcome(trials: Trials, treated: np.ndarray, weights: np.ndarray, name: 
         return missing
 
 
-def refit_contrast(trials: Trials, treated: np.ndarray, fit: Fit, frequency: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the odds weights and, per outcome of `fit`, delta in a resample that drew each trial `frequency` times.
+def refit_contrasts(trials: Trials, fits: list[Fit], frequency: np.ndarray) -> list[tuple[np.ndarray, dict[str, float]]]:
+    """Return, per contrast of `fits`, the odds weights and per outcome delta in a resample that drew each trial `frequency` times.
 
-    A side without a single contact in the resample gives minus or plus infinity, never a number.
+    A side without a single contact in the resample gives minus or plus infinity, never a number. All propensities are
+    refitted together and so are all outcomes: the design is the same, and trials outside a contrast weigh nothing in it.
     """
-    rows = np.flatnonzero((frequency > 0) & (treated | ~trials.is_referred))
-    X, side, often = trials.design[rows], treated[rows], frequency[rows].astype(float)
-    single = X.astype(np.float32)
-    propensity = refit("logit", X, single, side.astype(float), often, fit.propensity)
-    odds = odds_weights(X, propensity, side, trials.month[rows], often)
-    X, single = np.column_stack([X, side]), np.column_stack([single, side.astype(np.float32)])
-    deltas = {name: refit_outcome(trials, name, rows, side, X, single, often * odds, start) for name, start in fit.coefficients.items()}
-    weights = np.zeros(len(treated), np.float32)
-    weights[rows] = odds
-    return weights, deltas
+    rows = np.flatnonzero((frequency > 0) & np.logical_or.reduce([~trials.is_referred, *(fit.treated for fit in fits)]))
+    X, side, month = trials.design[rows].astype(np.float32), trials.is_referred[rows], trials.month[rows]
+    often = np.stack([frequency[rows] * (fit.treated[rows] | ~side) for fit in fits]).astype(np.float32)
+    propensities = refit_together("logit", X, often * side, often, [fit.starts["propensity"] for fit in fits]).astype(np.float32)
+    odds = np.stack([odds_weights(X, one, side, month, times) * (times > 0) for one, times in zip(propensities, often)])
+    deltas = refit_outcomes(trials, fits, rows, np.column_stack([X, side.astype(np.float32)]), often * odds)
+    weights = np.zeros((len(fits), len(frequency)), np.float32)
+    weights[:, rows] = odds
+    return list(zip(weights, deltas))
 
 
-def refit_outcome(trials, name, rows, side, X, single, weights, start) -> float:
-    """Return delta of outcome `name` on the resampled `rows` whose design is `X` (in single precision `single`)."""
-    if np.isnan(start).any():
-        return np.nan
-    y, days = trials.outcomes[name][rows], trials.exposure[name][rows]
-    has_events = weights @ (y * side) > 0, weights @ (y * ~side) > 0
-    if not all(has_events):
-        return np.inf if has_events[0] else -np.inf
-    weights = np.where(days > 0, weights, 0)
-    return refit("poisson", X, single, y, weights, start, np.log(np.maximum(days, 1)))[-1]
+def refit_outcomes(trials: Trials, fits: list[Fit], rows: np.ndarray, Z: np.ndarray, weights: np.ndarray) -> list[dict[str, float]]:
+    """Return delta per outcome of each of `fits` on the resampled `rows`, whose design is `Z` with the side last; `weights` has a row per fit."""
+    side = trials.is_referred[rows]
+    models = [(number, name, fit.starts[name]) for number, fit in enumerate(fits) for name in fit.coefficients if name in fit.starts]
+    time = np.stack([weights[number] * trials.exposure[name][rows] for number, name, _ in models]).astype(np.float32)
+    events = np.stack([weights[number] * trials.outcomes[name][rows] for number, name, _ in models]).astype(np.float32)
+    events *= time > 0
+    treated_have, others_have = events[:, side].any(axis=1), events[:, ~side].any(axis=1)
+    found = np.select([treated_have & others_have, treated_have], [0.0, np.inf], -np.inf)
+    usable = np.flatnonzero(found == 0)
+    if len(usable):
+        found[usable] = refit_together("poisson", Z, events[usable], time[usable], [models[model][2] for model in usable])[:, -1]
+    deltas = [dict.fromkeys(fit.coefficients, np.nan) for fit in fits]
+    for (number, name, _), delta in zip(models, found):
+        deltas[number][name] = float(delta)
+    return deltas

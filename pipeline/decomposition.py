@@ -102,10 +102,11 @@ def calendar_factors(clients: pd.DataFrame, cells: tuple, often: np.ndarray, mon
     X, y = design[used], events[used]
     start = np.zeros(X.shape[1])
     start[: counts.shape[1]] = np.log(max(y.sum(), 1) / exposed.sum())
-    effects = refit("poisson", X, X, y, np.ones(len(y)), start, np.log(exposed[used]))
-    levels = dict(zip(names, np.exp(np.concatenate([[0.0], effects[counts.shape[1]:]]))))
+    effects = refit("poisson", X, y, np.ones(len(y)), start, np.log(exposed[used]))
+    levels = np.exp(np.concatenate([[0.0], effects[counts.shape[1]:]]))
     index_month = pd.PeriodIndex(clients["index_month"], freq="M")
     ordinal = (index_month.year * 12 + index_month.month - 1).to_numpy()
     spans = ordinal[:, None] + np.arange(-months, months)[None, :]
-    level = np.vectorize(lambda quarter: levels.get(quarter, 1.0), otypes=[float])(spans // 3)
+    place = np.minimum(np.searchsorted(names, spans // 3), len(names) - 1)
+    level = np.where(names[place] == spans // 3, levels[place], 1.0)
     return level[:, months:].mean(axis=1) / level[:, :months].mean(axis=1)

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
-from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, OUTCOMES, PRIMARY, Fit, Trials, fit_contrast, refit_contrast
+from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, OUTCOMES, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.resampling import refit, normal_interval, percentile_interval, run_draws
@@ -114,10 +114,11 @@ class Refit(NamedTuple):
         """Return the odds weights, delta per outcome, and the engaged, never-engaged and within contrasts."""
         trials, fits = self
         frequency = multiplicity[trials.person]
-        weights, deltas = refit_contrast(trials, trials.is_referred, fits.referral, frequency)
-        sides = [(fits.engaged, trials.is_engaged), (fits.never_engaged, trials.is_referred & ~trials.is_engaged)]
-        others = [np.nan if fit is None else refit_contrast(trials, side, fit, frequency)[1][PRIMARY] for fit, side in sides]
-        return weights, deltas, [*others, refit_within(trials, fits.within, frequency)]
+        estimable = [fit for fit in (fits.referral, fits.engaged, fits.never_engaged) if fit is not None]
+        (weights, deltas), *others = refit_contrasts(trials, estimable, frequency)
+        found = iter(others)
+        engaged, never = (np.nan if fit is None else next(found)[1][PRIMARY] for fit in (fits.engaged, fits.never_engaged))
+        return weights, deltas, [engaged, never, refit_within(trials, fits.within, frequency)]
 
 
 def refit_within(trials: Trials, start: np.ndarray | None, frequency: np.ndarray) -> float:
@@ -127,7 +128,7 @@ def refit_within(trials: Trials, start: np.ndarray | None, frequency: np.ndarray
     rows = trials.is_referred & (frequency > 0)
     X = np.column_stack([trials.design[rows], trials.is_engaged[rows]])
     y, offset = trials.outcomes[PRIMARY][rows], np.log(trials.exposure[PRIMARY][rows])
-    return refit("poisson", X, X, y, frequency[rows].astype(float), start, offset)[-1]
+    return refit("poisson", X, y, frequency[rows].astype(float), start, offset)[-1]
 
 
 def group_totals(trials: Trials, outcome: str, multiplicities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,13 +176,13 @@ def complier_interval(point: float, draws: np.ndarray, confidence: float) -> dic
     low, _ = percentile_interval(draws, confidence)
     spread = draws.std(ddof=1) if np.isfinite(draws).all() else np.nan
     estimate, std_error = float(log_irr(point)), spread / point if point > 0 else np.nan
-    width = norm.ppf(0.5 + confidence / 2) * std_error
+    width = ndtri(0.5 + confidence / 2) * std_error
     return dict(
         estimate=estimate,
         std_error=std_error,
         ci_low=estimate - width,
         ci_high=np.inf if low <= 0 else estimate + width,
-        p_value=2 * norm.sf(abs(point - 1) / spread) if spread > 0 else np.nan,
+        p_value=2 * ndtr(-abs(point - 1) / spread) if spread > 0 else np.nan,
     )
 
 

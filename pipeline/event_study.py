@@ -10,7 +10,7 @@ Builds on pipeline.contrasts and pipeline.effect (trials and draws) and pipeline
 
 import numpy as np
 import pandas as pd
-from scipy.stats import f
+from scipy.special import fdtrc
 
 from pipeline.contrasts import DAYS_IN_MONTH, PRIMARY, Fit, Trials
 from pipeline.effect import Draws
@@ -87,4 +87,4 @@ def joint_test(estimates: np.ndarray, drawn: np.ndarray) -> dict:
     covariance = np.atleast_2d(np.cov(drawn[:, is_usable], rowvar=False))
     statistic = float(kept @ np.linalg.pinv(covariance) @ kept)
     scaled = statistic * (n_draws - n_months) / (n_months * (n_draws - 1))
-    return dict(statistic=statistic, p_value=float(f.sf(scaled, n_months, n_draws - n_months)), n_months=n_months)
+    return dict(statistic=statistic, p_value=float(fdtrc(n_months, n_draws - n_months, scaled)), n_months=n_months)

@@ -26,12 +26,12 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from pipeline.cohort import build_cohort
-from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, assemble_trials, fit_contrast, fit_outcome, refit_contrast
+from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, assemble_trials, fit_contrast, fit_outcome, refit_contrasts
 from pipeline.effect import complier_interval, complier_inverse, fit_within, group_totals, refit_within
 from pipeline.errors import InputError
 from pipeline.model_checks import keep_trials
 from pipeline.panel import build_panel
-from pipeline.resampling import draw_multiplicities, refit, normal_interval
+from pipeline.resampling import Start, draw_multiplicities, normal_interval, refit_together, start_from
 
 COLUMNS = ["months_after", "washout_days", "accept_from", "comparison", "estimator", "is_valid", "is_primary", "estimate", "std_error", "ci_low", "ci_high", "n_people"]
 INVALID = {"naive": "none", "fixed_effects": "not_yet_referred", "referred_later": "referred_later"}
@@ -83,12 +83,15 @@ def estimate_window(resolved: tuple, contact_facts, referral_facts, study, claim
     multiplicities = draw_multiplicities(len(people), draws, seed)
     rows = []
     for washout_days in washouts:
-        months = build_panel(cohort, links, contact_facts, person_exits, study, max(panel.months_before, months_after), months_after, washout_days)
+        with_invalid = is_planned_threshold and washout_days == panel.washout_days
+        # Only the invalid designs look at the months before: the others have them in the cohort already.
+        months_before = max(panel.months_before, months_after) if with_invalid else 0
+        months = build_panel(cohort, links, contact_facts, person_exits, study, months_before, months_after, washout_days)
         trials = assemble_trials(cohort, months, people, months_after)
         found = estimate_valid(trials, multiplicities, confidence)
         if is_planned_threshold:
             found |= estimate_conditional(trials, multiplicities, confidence)
-        if is_planned_threshold and washout_days == panel.washout_days:
+        if with_invalid:
             found |= estimate_invalid(trials, before_and_after(cohort, months, trials, months_after), multiplicities, confidence)
         rows += [describe_row(estimator, interval, trials, washout_days) for estimator, interval in found.items()]
     return pd.DataFrame(rows)
@@ -109,7 +112,9 @@ def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float
     if fit is None:
         return {}
     plain = fit_outcome(trials, trials.is_referred, np.ones(len(fit.weights)), PRIMARY)
-    single = np.column_stack([trials.design, trials.is_referred])
+    X = np.column_stack([trials.design, trials.is_referred])
+    start = start_from("poisson", X, trials.exposure[PRIMARY], plain)
+    X = X.astype(np.float32)
     points = {
         "doubly_robust": fit.coefficients[PRIMARY][-1],
         "censored": fit.coefficients[CENSORED][-1],
@@ -119,11 +124,11 @@ def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float
     drawn = {name: [] for name in points}
     for multiplicity in multiplicities:
         often = multiplicity[trials.person]
-        weights, deltas = refit_contrast(trials, trials.is_referred, fit, often)
+        ((weights, deltas),) = refit_contrasts(trials, [fit], often)
         drawn["doubly_robust"].append(deltas[PRIMARY])
         drawn["censored"].append(deltas[CENSORED])
         drawn["weights_only"].append(weighted_log_ratio(trials, weights * often))
-        drawn["outcome_regression"].append(refit_unweighted(trials, single, often, plain))
+        drawn["outcome_regression"].append(refit_unweighted(trials, X, often, start))
     once = group_totals(trials, PRIMARY, np.ones((1, multiplicities.shape[1])))
     totals = group_totals(trials, PRIMARY, multiplicities)
     return {
@@ -132,11 +137,11 @@ def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float
     }
 
 
-def refit_unweighted(trials: Trials, X: np.ndarray, often: np.ndarray, start: np.ndarray) -> float:
+def refit_unweighted(trials: Trials, X: np.ndarray, often: np.ndarray, start: Start) -> float:
     """Return the log IRR of referral from the outcome regression alone in a resample."""
     used = often > 0
-    y, days = trials.outcomes[PRIMARY][used], trials.exposure[PRIMARY][used]
-    return refit("poisson", X[used], X[used].astype(np.float32), y, often[used].astype(float), start, np.log(days))[-1]
+    events, time = (often[used] * sums[PRIMARY][used] for sums in (trials.outcomes, trials.exposure))
+    return refit_together("poisson", X[used], events[None].astype(np.float32), time[None].astype(np.float32), [start])[0, -1]
 
 
 def weighted_log_ratio(trials: Trials, weights: np.ndarray) -> float:
@@ -156,7 +161,7 @@ def estimate_conditional(trials: Trials, multiplicities: np.ndarray, confidence:
     for number, multiplicity in enumerate(multiplicities):
         often = multiplicity[trials.person]
         if engaged is not None:
-            drawn["engaged_only"][number] = refit_contrast(trials, trials.is_engaged, engaged, often)[1][PRIMARY]
+            drawn["engaged_only"][number] = refit_contrasts(trials, [engaged], often)[0][1][PRIMARY]
         drawn["lagged_outcome"][number] = refit_within(trials, within, often)
     return {name: dict(estimate=points[name]) | normal_interval(points[name], drawn[name], confidence) for name in points}
 
@@ -198,7 +203,7 @@ def estimate_invalid(trials: Trials, spans: pd.DataFrame, multiplicities: np.nda
         often = multiplicity[trials.person]
         drawn["naive"][number], drawn["fixed_effects"][number] = ratios(often)
         if fit is not None:
-            drawn["referred_later"][number] = refit_contrast(later, later.is_engaged, fit, often[kept])[1][PRIMARY]
+            drawn["referred_later"][number] = refit_contrasts(later, [fit], often[kept])[0][1][PRIMARY]
     return {name: dict(estimate=float(points[name])) | normal_interval(points[name], drawn[name], confidence) for name in points}
 
 

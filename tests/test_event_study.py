@@ -18,7 +18,7 @@ def small_study():
     trials = assemble_trials(cohort, panel, list_persons(cohort), 1)
     weights = np.array([1.0, 3.0, 0.0])
     draws = SimpleNamespace(weights=np.tile(weights, (4, 1)), multiplicities=np.ones((4, 3), np.uint8))
-    return study_months(panel, trials, Fit(None, weights, {}), draws, trigger_months=1, months_after=1, confidence=0.95)
+    return study_months(panel, trials, Fit(None, None, weights, {}, {}), draws, trigger_months=1, months_after=1, confidence=0.95)
 
 
 def test_the_ratio_of_a_month_is_relative_to_the_months_of_the_trigger():
