@@ -1,10 +1,10 @@
 """The parameters: read from params.yaml, checked, handed on section by section."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
 from pipeline.tables import project_root
@@ -15,10 +15,22 @@ Months = Annotated[int, Field(ge=1, le=60)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
+def read_day(text) -> date:
+    """Return the day that `text` says, for example "2019-03-31"; raise ValueError when it is of another format."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except (TypeError, ValueError):
+        raise ValueError('must be a day as "2019-03-31", in quotes') from None
+
+
+Day = Annotated[date, BeforeValidator(read_day)]
+
+
 class Section(BaseModel):
     """A section of params.yaml: refuses names it does not know and values of another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: otherwise `true` would pass for one month, and "12" for twelve.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Extracts(Section):
@@ -32,10 +44,10 @@ class Simulate(Section):
 
 
 class Study(Section):
-    contacts_from: date
-    contacts_to: date
-    referrals_from: date
-    referrals_to: date
+    contacts_from: Day
+    contacts_to: Day
+    referrals_from: Day
+    referrals_to: Day
 
     @model_validator(mode="after")
     def dates_in_order(self):
@@ -46,8 +58,8 @@ class Study(Section):
 
 
 class Claim(Section):
-    referred_from: date
-    complete_by: date
+    referred_from: Day
+    complete_by: Day
     months: Months
 
 
@@ -144,21 +156,31 @@ class Parameters(Section):
 def load_sections(*names: str) -> dict:
     """Return the sections `names` of params.yaml as plain values, dates as text.
 
-    Without names, all sections. Raises InputError when the file cannot be read, a section is missing or a date stands
-    without quotes.
+    Without names, all sections. Raises InputError when the file cannot be read, a section is missing or empty, a name
+    stands twice or a date stands without quotes.
     """
     path = project_root() / "params.yaml"
     try:
-        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+        sections = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise InputError(f"params.yaml{line}: cannot be read. Mend it, or restore it with `git checkout params.yaml`.") from None
     if not isinstance(sections, dict):
         raise InputError("params.yaml: holds no sections. Restore it with `git checkout params.yaml`.")
-    InputError.collect([f"params.yaml: the section {name} is missing. Restore it from git." for name in names if name not in sections])
+    InputError.collect([f"params.yaml: the section {name} is missing or empty. Restore it from git." for name in names if sections.get(name) is None])
+    InputError.collect(find_repeated_names(text))
     InputError.collect(find_unquoted_dates(sections))
     return {name: sections[name] for name in (names or sections)}
+
+
+def find_repeated_names(text: str) -> list[str]:
+    """Return a line for each name that stands twice in its section of `text`: YAML would silently take the last, and DVC refuses."""
+    top = yaml.compose(text, Loader=yaml.SafeLoader).value
+    blocks = [("", top), *((f"{key.value}.", value.value) for key, value in top if isinstance(value, yaml.MappingNode))]
+    names = [f"{section}{key.value}" for section, block in blocks for key, _ in block]
+    return [f"params.yaml, {name}: stands there {names.count(name)} times. Keep one." for name in sorted(set(names)) if names.count(name) > 1]
 
 
 def find_unquoted_dates(sections: dict) -> list[str]:

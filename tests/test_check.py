@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from small_extracts import SECRET, make_contacts, make_referrals, set_param, write_extracts, write_project
+from small_extracts import ROOT, SECRET, make_contacts, make_referrals, set_param, write_extracts, write_project
 
 from pipeline.check import main
 
@@ -42,6 +42,42 @@ def test_values_out_of_range_are_told_together(project, capsys):
     set_param(project, "simulate.true_irr", -1)
     message = told(capsys)
     assert "linkage.accept_from" in message and "simulate.true_irr" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("panel.months_after", True, "panel.months_after: input should be a valid integer. Found True."),
+        ("panel.months_after", "12", "panel.months_after: input should be a valid integer. Found '12'."),
+        ("panel.lag_edges", 24, "panel.lag_edges"),
+        ("study.contacts_from", "01/01/2014", 'study.contacts_from: must be a day as "2019-03-31", in quotes. Found \'01/01/2014\'.'),
+        ("study.contacts_from", "2014-13-01", "study.contacts_from: must be a day"),
+        ("study.contacts_from", 20140101, "study.contacts_from: must be a day"),
+    ],
+)
+def test_a_value_of_another_type_is_told(project, capsys, name, value, problem):
+    set_param(project, name, value)
+    assert problem in told(capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda text: "", "holds no sections"),
+        (lambda text: "- a\n- b\n", "holds no sections"),
+        (lambda text: text.replace("seed: 13", "seed: [13"), "cannot be read"),
+        (lambda text: text.encode() + b"\n# \xe9\n", "cannot be read"),
+        (lambda text: text.replace('"2014-01-01"', "2014-01-01"), 'Write "2014-01-01"'),
+        (lambda text: text.split("report:")[0], "the section report is missing or empty"),
+        (lambda text: text.split("report:")[0] + "report:\n", "the section report is missing or empty"),
+        (lambda text: text.replace("  months_after: 12\n", "  months_after: 12\n  months_after: 6\n"), "panel.months_after: stands there 2 times"),
+        (lambda text: text + "\nreport:\n  scheme: Another\n", "report: stands there 2 times"),
+    ],
+)
+def test_a_params_file_that_cannot_be_what_it_should_is_told(project, capsys, change, problem):
+    changed = change((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    (project / "params.yaml").write_bytes(changed if isinstance(changed, bytes) else changed.encode())
+    assert problem in told(capsys)
 
 
 def test_missing_extracts_and_missing_columns_are_told_together(project, capsys):
