@@ -56,6 +56,17 @@ order by channel, month
 """
 
 
+def name_gaps(contact_months: pd.DataFrame) -> str:
+    """Return where the contacts of all channels have their gaps, for a message: the spells of months without any, else the emptiest month."""
+    months = contact_months[contact_months["channel"] == "all"].sort_values("month", ignore_index=True)
+    empty = months.loc[months["n_contacts"] == 0, "month"].dt.to_period("M")
+    if empty.empty:
+        return f"The emptiest month is {months.loc[months['share_of_median'].idxmin(), 'month']:%Y-%m}."
+    ends = pd.concat([empty[empty.diff() != pd.offsets.MonthEnd(1)].reset_index(drop=True), empty[empty.diff(-1) != pd.offsets.MonthEnd(-1)].reset_index(drop=True)], axis=1)
+    spells = [f"{first}" if first == last else f"{first} to {last}" for first, last in ends.itertuples(index=False)]
+    return f"Months without any: {', '.join(spells)}."
+
+
 def count_referral_months(referrals: pd.DataFrame, referrals_from: date, referrals_to: date) -> pd.DataFrame:
     """Return one row per month from `referrals_from` to `referrals_to`: month (its first day), n_referrals."""
     months = pd.period_range(referrals_from, referrals_to, freq="M")

@@ -125,20 +125,20 @@ def write_data_docs(page: str) -> None:
     replace_file(private_folder("data_docs") / "index.html", lambda temporary: temporary.write_text(page, encoding="utf-8"))
 
 
-def stop_if_critical(results: pd.DataFrame, threshold: int) -> None:
+def stop_if_critical(results: pd.DataFrame, threshold: int, places: dict[str, str] | None = None) -> None:
     """Raise InputError that lists every failed critical rule; do nothing when there is none.
 
-    Numbers of rows below `threshold` are not told, because a message may leave the secure disk.
+    `places` says by table where to look, in a sentence without a value. Numbers of rows below `threshold` are not told, because a message may leave the secure disk.
     """
     failed = results[(results["severity"] == "critical") & ~results["passed"]]
-    InputError.collect([describe_failed_rule(rule, threshold) for rule in failed.itertuples()])
+    InputError.collect([describe_failed_rule(rule, threshold, (places or {}).get(rule.table, "")) for rule in failed.itertuples()])
 
 
-def describe_failed_rule(rule, threshold: int) -> str:
-    """Return one line about a failed rule: where, what was found, what to do."""
+def describe_failed_rule(rule, threshold: int, place: str) -> str:
+    """Return one line about a failed rule: where, what was found, what to do; `place` says where in the table, or nothing."""
     count = f"fewer than {threshold}" if rule.n_unexpected < threshold else f"{rule.n_unexpected:,}"
     found = f"Broken in {count} of {rule.n_rows:,} rows." if rule.n_rows >= threshold else "Broken."
-    return f"{rule.table}: {rule.rule} {found} Why it matters: {rule.reason} Mend the extract, or change the rule in {SUITES}/{rule.table}.json."
+    return f"{rule.table}: {rule.rule} {found} {place}{' ' if place else ''}Why it matters: {rule.reason} Mend the extract, or change the rule in {SUITES}/{rule.table}.json."
 
 
 def check_contract(name: str, frame: pd.DataFrame) -> None:

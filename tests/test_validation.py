@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from small_extracts import FOLDER, SECRET, make_contacts, make_exits, make_referrals, write_extracts, write_project
 
-from pipeline.coverage import count_contact_months, count_referral_months, follow_references
+from pipeline.coverage import count_contact_months, count_referral_months, follow_references, name_gaps
 from pipeline.data_docs import render_data_docs
 from pipeline.errors import InputError
 from pipeline.extracts import read_extract, type_extract
@@ -48,9 +48,9 @@ def broken(results):
     return results.loc[~results["passed"], "rule"].tolist()
 
 
-def stopped(results, threshold=10):
+def stopped(results, threshold=10, places=None):
     with pytest.raises(InputError) as caught:
-        stop_if_critical(results, threshold)
+        stop_if_critical(results, threshold, places)
     assert SECRET not in str(caught.value)
     return str(caught.value)
 
@@ -169,9 +169,19 @@ def test_a_month_without_contacts_stops_the_run(project):
     contacts = make_contacts()
     gap = contacts["received_at"].str.startswith("2018-03")
     assert broken(validate_table("contact_months", months_of(contacts))) == []
-    results = validate_table("contact_months", months_of(contacts[~gap]))
-    message = stopped(results)
+    months = months_of(contacts[~gap])
+    message = stopped(validate_table("contact_months", months), places={"contact_months": name_gaps(months)})
     assert "Every month of the study window has contacts." in message and "looks like success" in message
+    assert "Months without any: 2018-03." in message
+
+
+def test_gaps_of_the_contacts_are_named_by_their_months():
+    contacts = make_contacts()
+    month = contacts["received_at"].str[:7]
+    gaps = month.between("2018-11", "2019-02") | month.eq("2014-01") | month.between("2022-03", "2022-04")
+    assert name_gaps(months_of(contacts[~gaps])) == "Months without any: 2014-01, 2018-11 to 2019-02, 2022-03 to 2022-04."
+    thin = month.eq("2016-05") & ~contacts["received_at"].str.startswith("2016-05-0")
+    assert name_gaps(months_of(contacts[~thin])) == "The emptiest month is 2016-05."
 
 
 def test_a_window_beyond_the_contacts_stops_the_run(project):
