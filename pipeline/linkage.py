@@ -96,13 +96,20 @@ def train_model(identities: pd.DataFrame, terms: dict[str, pd.DataFrame], seed: 
 
     u comes from a random sample of pairs among identities of different names and phones: otherwise the many identities
     of frequent callers meet one another in the sample, and their agreements pass for chance. m comes from expectation
-    maximisation in the passes of `TRAINING_RULES`. Raises InputError when there are too few identities to learn from.
+    maximisation in the passes of `TRAINING_RULES`. Raises InputError when there are too few identities to learn from, or
+    when no two of them agree on the details of a pass.
     """
     if len(identities) < FEWEST_IDENTITIES:
         raise InputError(f"Linkage: fewer than {FEWEST_IDENTITIES} distinct identities in the contacts. Bring a longer contact extract.")
+    check_details(identities)
     api = DuckDBAPI(duckdb.connect(config={"threads": 1}))
     everyone = compared_columns(identities)
     strangers = everyone.dropna(subset=["forename", "surname", "phone"]).drop_duplicates(["forename_root", "surname"]).drop_duplicates("phone")
+    if len(strangers) < FEWEST_IDENTITIES:
+        raise InputError(
+            f"Linkage: fewer than {FEWEST_IDENTITIES} differently named people with a forename, a surname and a phone of their own in contacts.csv. "
+            "Check that these columns are exported whole, or bring a longer contact extract."
+        )
     settings = SettingsCreator(
         link_type="dedupe_only", unique_id_column_name="identity_id", comparisons=compare_details(),
         blocking_rules_to_generate_predictions=BLOCKING, retain_matching_columns=False, retain_intermediate_calculation_columns=False,
@@ -119,6 +126,23 @@ def train_model(identities: pd.DataFrame, terms: dict[str, pd.DataFrame], seed: 
             rule, estimate_without_term_frequencies=True, max_pairs=TRAINING_PAIRS, record_sample_proportion=1.0
         )
     return linker
+
+
+def check_details(identities: pd.DataFrame) -> None:
+    """Raise InputError when a column that the model learns from is blank everywhere, or its values never repeat together."""
+    blank = [name for name in ("forename", "surname", "date_of_birth", "phone", "postcode") if identities[name].isna().all()]
+    if blank:
+        raise InputError(
+            f"Linkage: no contact has a {' or a '.join(blank)} that can be read, and nobody can be told apart without. "
+            "Bring contacts.csv with these columns filled in as far as they are known."
+        )
+    together = [["forename_root", "phone"], ["date_of_birth", "phone"], ["date_of_birth", "postcode"]]
+    alone = [" and ".join(names) for names in together if not identities.dropna(subset=names).duplicated(names).any()]
+    if alone:
+        raise InputError(
+            f"Linkage: no two sets of personal details in contacts.csv agree on {' or on '.join(alone)}, so nothing can be learnt about how one "
+            "person is written down twice. Check that these columns are exported whole, or bring a longer contact extract."
+        )
 
 
 def compared_columns(identities: pd.DataFrame) -> pd.DataFrame:

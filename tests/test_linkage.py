@@ -221,3 +221,19 @@ def test_too_few_identities_to_learn_from_say_so(linked):
     few = linked["identities"].head(50)
     with pytest.raises(InputError, match="fewer than 100 distinct identities"):
         train_model(few, count_terms(few), 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda all: all.assign(phone=None), "no contact has a phone"),
+        (lambda all: all.assign(date_of_birth=None, postcode=None), "no contact has a date_of_birth or a postcode"),
+        (lambda all: all.assign(phone=[f"07700{row:06}" for row in range(len(all))]), "agree on forename_root and phone or on date_of_birth and phone"),
+        (lambda all: all.assign(forename=all["forename"].where(all["phone"].isna())), "fewer than 100 differently named people"),
+    ],
+)
+def test_contacts_that_say_too_little_to_learn_from_are_told(linked, change, told):
+    """Without this Splink stops with an error of its own, whose text nobody sees."""
+    poor = change(linked["identities"].head(2000))
+    with pytest.raises(InputError, match=told):
+        train_model(poor, count_terms(poor), 1)
