@@ -22,6 +22,8 @@ NOT_AT_RISK = """
 """
 # From so many people on, exits in one arm and none in the other are taken for a hole in the extract.
 ENOUGH_TO_EXPECT_EXITS = 20
+# Nobody in Britain has been known to live longer; ages beyond are mistakes of typing.
+OLDEST = 115
 
 
 def build_cohort(links, persons, person_exits, contact_facts, referral_facts, study, claim, panel) -> pd.DataFrame:
@@ -200,7 +202,9 @@ def join_arms(referred, comparisons, incidents, persons, panel) -> pd.DataFrame:
     trials = trials.sort_values(["index_month", "arm", "person_id"], ascending=[True, False, True], ignore_index=True)
     trials["trial_id"] = np.arange(1, len(trials) + 1, dtype="int32")
     trials = trials.merge(persons[["person_id", "birth_year", "sex", "area"]], on="person_id", how="left", validate="many_to_one")
-    trials["age"] = trials["index_on"].dt.year - trials["birth_year"].astype("float64")
+    age = trials["index_on"].dt.year - trials["birth_year"].astype("float64")
+    # A mistyped year of birth would count as an extreme person, and the weights follow extremes.
+    trials["age"] = age.where(age.between(0, OLDEST))
     trials = trials.merge(trajectories(trials, incidents, panel), on="trial_id", validate="one_to_one")
     return trials[
         ["trial_id", "person_id", "arm", "is_engaged", "is_triggered", "in_claim", "index_month", "index_on", "age", "sex", "area"]
@@ -264,5 +268,8 @@ def check_size(cohort: pd.DataFrame, minimum: int) -> pd.DataFrame:
         for arm in people.index[people < minimum]
     ])
     if not cohort["in_claim"].any():
-        raise InputError("params.yaml, claim: nobody in the extracts belongs to the claim cohort. Check claim.referred_from, complete_by and months.")
+        raise InputError(
+            "Cohort, claim: nobody was accepted (referrals.csv, accepted), engaged (first_contact_on within claim.months of the first referral), "
+            "referred within the claim's dates and known to the police before. Check these columns, and the section claim of params.yaml."
+        )
     return cohort

@@ -15,7 +15,7 @@ from panel_frames import (
     CLAIM, STUDY, cohort_of_world, contact_tables, exit_table, panel_settings, person_table, referral_table, simulated_world,
 )
 
-from pipeline.cohort import build_cohort, check_exits, first_referrals
+from pipeline.cohort import build_cohort, check_exits, first_referrals, join_arms
 from pipeline.demand import incidents_of_people
 from pipeline.errors import InputError
 
@@ -182,6 +182,20 @@ def test_the_cohort_of_a_simulated_force_is_the_one_its_truth_tells():
     assert both["in_claim"].sum() == simulated["outcomes"]["in_claim"].sum() > 100
 
 
+@pytest.mark.parametrize(("birth_year", "age"), [(1903, 115), (2018, 0), (1902, None), (2019, None), (9999, None)])
+def test_an_age_that_nobody_can_have_is_missing(birth_year, age):
+    """All are looked at in 2018."""
+    referred = pd.DataFrame({
+        "person_id": ["ada"], "index_on": pd.Timestamp("2018-05-31"), "is_engaged": False, "is_triggered": True, "in_claim": False, "is_recent": True,
+        "primary_need": None, "referral_source": None,
+    })  # fmt: skip
+    nobody = pd.DataFrame({"person_id": pd.Series(dtype="str"), "index_month": pd.Series(dtype="datetime64[us]"), "index_on": pd.Series(dtype="datetime64[us]")})
+    incidents = pd.DataFrame({"person_id": ["ada"], "received_on": pd.Timestamp("2018-05-01"), "is_caller": True, "is_101": True})
+    persons = person_table({"ada": "A"}).assign(birth_year=pd.array([birth_year], dtype="Int64"))
+    found = join_arms(referred, nobody, incidents, persons, panel_settings())["age"].tolist()
+    assert found == [age] if age is not None else pd.isna(found).all()
+
+
 def test_the_same_tables_give_the_same_cohort_in_any_order():
     _, tables = simulated_world()
     shuffled = {name: table.sample(frac=1, random_state=1) for name, table in tables.items()}
@@ -208,7 +222,7 @@ def test_a_cohort_too_small_is_refused_without_telling_how_small():
 
 
 def test_an_empty_claim_cohort_is_refused():
-    with pytest.raises(InputError, match="nobody in the extracts belongs to the claim"):
+    with pytest.raises(InputError, match="first_contact_on"):
         cohort_of(claim=SimpleNamespace(referred_from="2020-01-01", complete_by="2021-04-30", months=12))
 
 
