@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,11 @@ def test_a_notebook_has_one_parameters_cell_and_stores_no_output(stage):
 def test_modules_can_be_read_at_one_sitting():
     long = {path.name: lines for path in (ROOT / "pipeline").glob("*.py") if (lines := path.read_text(encoding="utf-8").count("\n")) > 400}
     assert not long
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_notebook_is_committed_as_the_filter_leaves_it(stage):
+    """Otherwise git would call every notebook changed as soon as the set-up installs the filter."""
+    content = (ROOT / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8")
+    stripped = subprocess.run([sys.executable, "-m", "nbstripout"], input=content, capture_output=True, encoding="utf-8", check=True).stdout
+    assert json.loads(stripped) == json.loads(content)
