@@ -74,13 +74,13 @@ LABELS = {
     },
     "part": {
         "naive fall": "Fall from before to after",
-        "exposure": "Less time at risk (custody, hospital, death, moves)",
+        "exposure": "Less time at risk (death, moving away)",
         "calendar": "Season, pandemic and recording",
         "regression to the mean and anything unmeasured": "Regression to the mean and anything unmeasured",
         "scheme (carried over from compliers)": "The scheme (carried over from all who engaged)",
     },
     "part_in_sentence": {
-        "exposure": "less time at risk because of custody, hospital, death or moving away",
+        "exposure": "less time at risk because of death or moving away",
         "calendar": "season, pandemic and recording",
         "regression to the mean and anything unmeasured": "regression to the mean and anything unmeasured",
         "scheme (carried over from compliers)": "the scheme",
