@@ -13,11 +13,10 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.extracts import COLUMNS, extracts_folder, find_header_problems, load_extract_facts
 from pipeline.params import Parameters, check_params, load_sections
-from pipeline.tables import project_root
+from pipeline.tables import RAW, project_root
 
 # The stage `simulate` makes these, so they need not be there yet.
 DEMONSTRATION = "data/raw/demo"
-RAW = "data/raw"
 
 
 def check_project() -> None:
@@ -102,7 +101,7 @@ def find_extract_problems(folder: str) -> list[str]:
         return []
     path = extracts_folder(folder).resolve()
     if path.is_relative_to(project_root()) and project_root() / RAW not in path.parents:
-        return [f"params.yaml, extracts.folder: {folder} is in the project but not in a folder of its own under {RAW}. Move the extracts there: git ignores it."]
+        return [f"params.yaml, extracts.folder: {folder} is in the project but not in a folder of its own under {RAW.as_posix()}. Move the extracts there: git ignores it."]
     if not path.is_dir():
         return [f"params.yaml, extracts.folder: there is no folder {folder}. Correct the name, or put the extracts there."]
     problems = [problem for name in COLUMNS for problem in find_header_problems(folder, name)]

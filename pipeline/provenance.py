@@ -46,8 +46,12 @@ def ask_git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def list_parameters(sections: dict, text: str) -> pd.DataFrame:
-    """Return parameter, value, meaning for every value of `sections`; the meaning is its comment in `text` (params.yaml)."""
+def list_parameters(sections: dict, text: str, is_simulated: bool = True) -> pd.DataFrame:
+    """Return parameter, value, meaning for every value of `sections`; the meaning is its comment in `text` (params.yaml).
+
+    Those of the simulation are of no concern to real extracts and left out.
+    """
+    sections = sections if is_simulated else {name: values for name, values in sections.items() if name != "simulate"}
     meanings = read_comments(text)
     rows = [(f"{section}.{name}", write_value(value), meanings.get((section, name), "")) for section, values in sections.items() for name, value in values.items()]
     return pd.DataFrame(rows, columns=["parameter", "value", "meaning"])

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 
+RAW = Path("data/raw")
 DERIVED = Path("data/derived")
 REFERENCE = Path("data/reference")
 TRUTH = Path("data/truth")
@@ -74,8 +75,11 @@ def read_truth(folder: str, name: str) -> pd.DataFrame:
 
     Only the report's demonstration box, the tests and the audit of the method may call this.
     """
-    path = project_root() / TRUTH / Path(folder).name / f"{name}.parquet"
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    extracts, root = project_root() / folder, project_root()
+    path = root / TRUTH / extracts.name / f"{name}.parquet"
+    # A folder of the same name elsewhere is another set of extracts, and this is not its truth.
+    is_ours = extracts.resolve().parent == (root / RAW).resolve()
+    return pd.read_parquet(path) if is_ours and path.exists() else pd.DataFrame()
 
 
 def report_path(relative: str) -> Path:

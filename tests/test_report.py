@@ -19,6 +19,7 @@ from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
 from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
+from pipeline.tables import read_truth
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
@@ -322,6 +323,21 @@ def test_the_file_with_the_secret_key_leaves_no_trace(tmp_path):
     (tmp_path / "contacts.csv").write_text("contact_id")
     provenance = trace_provenance(ROOT, tmp_path)
     assert provenance.loc[provenance["kind"].eq("extract"), "item"].tolist() == ["contacts.csv"]
+
+
+def test_real_extracts_never_meet_the_truth_of_a_simulated_set_of_the_same_name(tmp_path, monkeypatch):
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
+    (tmp_path / "data" / "truth" / "demo").mkdir(parents=True)
+    pd.DataFrame({"contact_id": ["K1"]}).to_parquet(tmp_path / "data" / "truth" / "demo" / "contact_persons.parquet")
+    monkeypatch.chdir(tmp_path)
+    assert len(read_truth("data/raw/demo", "contact_persons")) == 1
+    for folder in ("data/raw/2022/demo", "../demo", str(tmp_path.parent / "demo"), "data/raw/ours"):
+        assert read_truth(folder, "contact_persons").empty, folder
+
+
+def test_parameters_of_the_simulation_are_not_listed_for_real_extracts():
+    table = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"), False)
+    assert len(table) and not table.to_csv().count("simulate.") and "demonstration" not in table.to_csv()
 
 
 def test_every_parameter_is_listed_with_its_meaning():
