@@ -185,8 +185,9 @@ def test_the_cohort_of_a_simulated_force_is_the_one_its_truth_tells():
 @pytest.mark.parametrize(("birth_year", "age"), [(1903, 115), (2018, 0), (1902, None), (2019, None), (9999, None)])
 def test_an_age_that_nobody_can_have_is_missing(birth_year, age):
     """All are looked at in 2018."""
+    conditions = dict.fromkeys(["is_in_study", "is_observed", "is_linked", "is_at_risk", "is_recent", "is_triggered"], True)
     referred = pd.DataFrame({
-        "person_id": ["ada"], "index_on": pd.Timestamp("2018-05-31"), "is_engaged": False, "is_triggered": True, "in_claim": False, "is_recent": True,
+        "person_id": ["ada"], "index_on": pd.Timestamp("2018-05-31"), **conditions, "is_engaged": False, "in_claim": False,
         "primary_need": None, "referral_source": None,
     })  # fmt: skip
     nobody = pd.DataFrame({"person_id": pd.Series(dtype="str"), "index_month": pd.Series(dtype="datetime64[us]"), "index_on": pd.Series(dtype="datetime64[us]")})
