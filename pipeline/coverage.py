@@ -16,7 +16,7 @@ def count_contact_months(contacts: pd.DataFrame, covered_from: date, covered_to:
     share_of_median (contacts_per_day over its median across the channel's months), gap_contacts (how many
     contacts the longest spell of days without any would hold at that median).
     """
-    received = contacts[["received_at", "channel"]]  # noqa: F841 (read by DuckDB)
+    received = contacts[["received_at", "channel"]]
     with duckdb.connect(config={"threads": 1}) as con:
         con.register("received", received)
         return con.execute(CONTACT_MONTHS, {"covered_from": covered_from, "covered_to": covered_to}).df()

@@ -2,16 +2,15 @@
 
 Reproduced because the claim stands on it, and labelled for what it is: people are referred when their demand is
 at its peak, so the count must fall with or without a scheme (regression to the mean).
-Builds on pipeline.resampling.
+Builds on pipeline.contrasts (the length of a month) and pipeline.resampling.
 """
 
 import numpy as np
 import pandas as pd
 
+from pipeline.contrasts import DAYS_IN_MONTH
 from pipeline.errors import InputError
 from pipeline.resampling import normal_interval
-
-DAYS_IN_MONTH = 365.25 / 12
 
 
 def sum_before_after(cohort: pd.DataFrame, panel: pd.DataFrame, months: int, outcomes: list[str]) -> pd.DataFrame:
