@@ -11,12 +11,15 @@ import splink.comparison_level_library as levels
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.blocking_rule_library import CustomRule
 from splink.comparison_library import CustomComparison
+from splink.internals.splink_dataframe import SplinkDataFrame
 
 from pipeline.errors import InputError
 
 # Columns that a comparison, a blocking rule or a term frequency needs.
 COMPARED = ["identity_id", "forename", "forename_root", "surname", "date_of_birth", "sex", "phone", "address", "postcode",
             "nominal_id", "rare_name"]  # fmt: skip
+
+COMPARISONS = ["forename", "surname", "date_of_birth", "sex", "phone", "place", "nominal_id"]
 
 # A pair is looked at when any one of these holds: each survives a missing or changed value in all fields it does not name.
 BLOCKING = [
@@ -112,7 +115,7 @@ def train_model(identities: pd.DataFrame, terms: dict[str, pd.DataFrame], seed: 
         )
     settings = SettingsCreator(
         link_type="dedupe_only", unique_id_column_name="identity_id", comparisons=compare_details(),
-        blocking_rules_to_generate_predictions=BLOCKING, retain_matching_columns=False, retain_intermediate_calculation_columns=False,
+        blocking_rules_to_generate_predictions=BLOCKING, retain_matching_columns=True, retain_intermediate_calculation_columns=False,
         linker_uid="linkage",
     )  # fmt: skip
     sampler = Linker(api.register(strangers, dataset_display_name="strangers"), settings, log_level="ERROR")
@@ -153,31 +156,39 @@ def compared_columns(identities: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_identities(linker: Linker, floor: float) -> pd.DataFrame:
-    """Return the scored pairs of the linker's identities: identity_id_l, identity_id_r, match_weight (log2 of the odds)."""
-    scored = linker.inference.predict(threshold_match_probability=floor, warning_mode="never")
-    return scored.as_pandas_dataframe()[["identity_id_l", "identity_id_r", "match_weight"]]
+    """Return the scored pairs of the linker's identities.
+
+    identity_id_l, identity_id_r, match_weight (log2 of the odds) and for each comparison gamma_<comparison>, the level on
+    which the pair agrees: 0 for none, higher for stronger agreement, -1 where a field is missing (see `describe_model`).
+    """
+    return take_scores(linker.inference.predict(threshold_match_probability=floor, warning_mode="never"))
 
 
 def score_clients(linker: Linker, identities: pd.DataFrame, clients: pd.DataFrame, floor: float) -> pd.DataFrame:
     """Return the scored pairs of register entries and contact identities, by the model trained on contacts alone.
 
     `clients` as from `contact_identities.describe_clients`. Result: identity_id_l (a contact identity), identity_id_r
-    (an entry of the register), match_weight.
+    (an entry of the register), match_weight and gamma_* as in `score_identities`.
     """
     api = linker._db_api
     left = api.register(compared_columns(identities), dataset_display_name="found")
     right = api.register(compared_columns(clients), dataset_display_name="register")
-    scored = linker.inference.predict_between(left, right, threshold_match_probability=floor, warning_mode="never")
-    return scored.as_pandas_dataframe()[["identity_id_l", "identity_id_r", "match_weight"]]
+    return take_scores(linker.inference.predict_between(left, right, threshold_match_probability=floor, warning_mode="never"))
+
+
+def take_scores(scored: SplinkDataFrame) -> pd.DataFrame:
+    """Return ids, match_weight and agreement levels (whole numbers of a byte) of Splink's `scored` pairs, without personal details."""
+    levels_of = ", ".join(f"gamma_{comparison}::TINYINT AS gamma_{comparison}" for comparison in COMPARISONS)
+    return scored.as_duckdbpyrelation().project(f"identity_id_l, identity_id_r, match_weight, {levels_of}").df()
 
 
 def describe_model(linker: Linker) -> pd.DataFrame:
-    """Return the trained model: comparison, level, m, u, and match_weight, the bits that the level adds to a pair.
+    """Return the trained model: comparison, gamma (as in `score_identities`), level, m, u, and match_weight, the bits that the level adds to a pair.
 
     Names and phones that agree count by how rare they are; shown is the weight of one of middling rarity.
     """
     return pd.DataFrame([
-        {"comparison": comparison.output_column_name, "level": level.label_for_charts, "m": level.m_probability,
+        {"comparison": comparison.output_column_name, "gamma": level.comparison_vector_value, "level": level.label_for_charts, "m": level.m_probability,
          "u": level.u_probability, "match_weight": level._match_weight}
         for comparison in linker._settings_obj.comparisons for level in comparison.comparison_levels if not level.is_null_level
     ]).round({"m": 4, "u": 6, "match_weight": 1})  # fmt: skip
