@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.extracts import COLUMNS, extracts_folder, find_header_problems, load_extract_facts
+from pipeline.extract_columns import IDENTIFIED
+from pipeline.extracts import extracts_folder, find_header_problems, load_extract_facts
 from pipeline.params import Parameters, check_params, load_sections
 from pipeline.tables import RAW, project_root
 
@@ -104,7 +105,7 @@ def find_extract_problems(folder: str) -> list[str]:
         return [f"params.yaml, extracts.folder: {folder} is in the project but not in a folder of its own under {RAW.as_posix()}. Move the extracts there: git ignores it."]
     if not path.is_dir():
         return [f"params.yaml, extracts.folder: there is no folder {folder}. Correct the name, or put the extracts there."]
-    problems = [problem for name in COLUMNS for problem in find_header_problems(folder, name)]
+    problems = [problem for name in IDENTIFIED for problem in find_header_problems(folder, name)]
     try:
         load_extract_facts(folder)
     except InputError as error:

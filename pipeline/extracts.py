@@ -15,28 +15,8 @@ import pandas as pd
 import yaml
 
 from pipeline.errors import InputError
+from pipeline.extract_columns import IDENTIFIED, OPTIONAL
 from pipeline.tables import project_root
-
-# What each column of an extract holds. "needed flag" may not be blank: nothing would say which way to count the row.
-COLUMNS = {
-    "referrals": {
-        "referral_id": "text", "client_id": "text", "forename": "text", "surname": "text", "date_of_birth": "date",
-        "sex": "text", "phone": "text", "address": "text", "postcode": "text", "referred_on": "date",
-        "referral_source": "text", "primary_need": "text", "accepted": "flag", "first_contact_on": "date",
-        "closed_on": "date", "closure_reason": "text",
-    },
-    "contacts": {
-        "contact_id": "text", "incident_id": "text", "received_at": "time", "service": "text", "channel": "text",
-        "opening_code": "text", "closing_code": "text", "grade": "text", "role": "text", "forename": "text",
-        "surname": "text", "date_of_birth": "date", "sex": "text", "phone": "text", "address": "text",
-        "postcode": "text", "nominal_id": "text", "attended": "flag", "officer_minutes": "number", "duplicate_of": "text",
-    },
-    "exits": {"client_id": "text", "nominal_id": "text", "from_on": "date", "to_on": "date", "reason": "text"},
-    "mentors": {
-        "mentor_id": "text", "joined_on": "date", "left_on": "date", "lived_experience": "flag", "former_client": "flag",
-    },
-}  # fmt: skip
-OPTIONAL = ("exits", "mentors")
 
 # What Python puts in the place of bytes that are no UTF-8.
 UNREADABLE = "\ufffd"
@@ -86,7 +66,7 @@ def load_extract_facts(folder: str) -> ExtractFacts:
     return ExtractFacts(is_simulated=facts["simulated"], person_key=facts["person_key"])
 
 
-def find_header_problems(folder: str, name: str) -> list[str]:
+def find_header_problems(folder: str, name: str, tables: dict = IDENTIFIED) -> list[str]:
     """Return every mistake seen at the top of the extract `name`: absent, empty, columns missing or double.
 
     Reads two lines, so that it is cheap enough to ask before anything runs.
@@ -102,12 +82,12 @@ def find_header_problems(folder: str, name: str) -> list[str]:
         return [f"{where}: the header cannot be read. Save the file as CSV with commas, encoded as UTF-8."]
     if not header or not (has_rows or name in OPTIONAL):
         return [f"{where}: empty{', it has a header only' if header else ''}. Export it again, with a header and all rows."]
-    missing = [column for column in COLUMNS[name] if column not in header]
-    double = [column for column in COLUMNS[name] if header.count(column) > 1]
+    missing = [column for column in tables[name] if column not in header]
+    double = [column for column in tables[name] if header.count(column) > 1]
     problems = []
     if missing:
         problems.append(
-            f"{where}: {len(missing)} of {len(COLUMNS[name])} columns missing: {', '.join(missing)}. "
+            f"{where}: {len(missing)} of {len(tables[name])} columns missing: {', '.join(missing)}. "
             "Add them to the first line (commas between, spelt like this); a column without data stays blank."
         )
     if double:
@@ -126,18 +106,20 @@ def read_top(path: Path) -> tuple[list[str], bool]:
         return header, any(next(rows, []))
 
 
-def read_extract(folder: str, name: str) -> pd.DataFrame:
-    """Return the extract `name` from `folder`: our columns in our order, all as text, trimmed, blank as missing.
+def read_extract(folder: str, name: str, tables: dict = IDENTIFIED) -> pd.DataFrame:
+    """Return the extract `name` from `folder`: the columns that `tables` promises, in that order and typed; text trimmed, blank as missing.
+
+    Dates and times come as datetime64, flags as bool, numbers as float.
 
     An optional extract that is absent comes back empty. Columns that we do not know are left out
     (`describe_extracts` names them). Raises InputError for a missing or empty file, missing or double
     columns, and lines that are no CSV.
     """
-    InputError.collect(find_header_problems(folder, name))
+    InputError.collect(find_header_problems(folder, name, tables))
     path = extracts_folder(folder) / f"{name}.csv"
     if not path.is_file():
-        return pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]})
-    return read_text_columns(path, f"{folder}/{name}.csv")[list(COLUMNS[name])]
+        return type_extract(pd.DataFrame({column: pd.Series(dtype="str") for column in tables[name]}), name, tables)
+    return type_extract(read_text_columns(path, f"{folder}/{name}.csv"), name, tables)
 
 
 def read_text_columns(path: Path, where: str) -> pd.DataFrame:
@@ -162,13 +144,13 @@ def quoted(column: str) -> str:
     return column.replace('"', '""')
 
 
-def type_extract(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+def type_extract(frame: pd.DataFrame, name: str, tables: dict) -> pd.DataFrame:
     """Return the text columns of the extract `name` typed: dates and times as datetime64, flags bool, numbers float.
 
     Raises InputError that lists every column with values of another format: how many, the first row
     (counted below the header) and the format expected.
     """
-    kinds = COLUMNS[name]
+    kinds = tables[name]
     typed = {column: type_column(frame[column], kind) for column, kind in kinds.items()}
     problems = [describe_bad_rows(name, column, kinds[column], bad) for column, (_, bad) in typed.items() if bad.any()]
     InputError.collect(problems)
@@ -195,13 +177,13 @@ def describe_bad_rows(name: str, column: str, kind: str, bad: pd.Series) -> str:
     return f"{name}.csv, {column}: rows of another format: {int(bad.sum())}, the first in row {first} below the header. Export {EXPECTED[kind]}."
 
 
-def describe_extracts(folder: str) -> pd.DataFrame:
+def describe_extracts(folder: str, tables: dict = IDENTIFIED) -> pd.DataFrame:
     """Return one row per extract: extract, is_present, n_unknown_columns, unknown_columns (their names, by comma).
 
     Column names are told only where the header has all of ours: otherwise it may be a row of data.
     """
     rows = []
-    for name, ours in COLUMNS.items():
+    for name, ours in tables.items():
         path = extracts_folder(folder) / f"{name}.csv"
         header = read_top(path)[0] if path.is_file() else []
         unknown = [column for column in header if column not in ours] if set(ours) <= set(header) else []
