@@ -40,7 +40,7 @@ def collapse_identities(
         # A row that could be several people's brings its own contact_id into the grouping, so it stands alone.
         con.execute(f"""
             CREATE TABLE identities AS
-            SELECT 'I' || lpad((row_number() OVER (ORDER BY min(contact_id)))::VARCHAR, 9, '0') AS identity_id,
+            SELECT (row_number() OVER (ORDER BY min(contact_id)))::INTEGER AS identity_id,
                    {", ".join(DETAILS)}, forename_root, district, count(*) AS n_contacts, list(contact_id) AS contact_ids
             FROM people WHERE {IS_LINKABLE}
             GROUP BY {", ".join(DETAILS)}, forename_root, district, CASE WHEN NOT {IS_SURE} THEN contact_id END""")
@@ -62,9 +62,9 @@ def describe_clients(referrals: pd.DataFrame, nicknames: pd.DataFrame) -> pd.Dat
         con.register("nicknames", nicknames)
         con.execute(f"CREATE TABLE people AS SELECT DISTINCT client_id, {comparable_details('register')}")
         return con.sql(f"""
-            SELECT client_id, 'R' || lpad((row_number() OVER (ORDER BY client_id, {", ".join(DETAILS)}))::VARCHAR, 9, '0') AS identity_id,
+            SELECT client_id, (-row_number() OVER (ORDER BY client_id, {", ".join(DETAILS)}))::INTEGER AS identity_id,
                    * EXCLUDE client_id, 0 AS n_contacts
-            FROM people ORDER BY identity_id""").df()
+            FROM people ORDER BY identity_id DESC""").df()
 
 
 def comparable_details(table: str) -> str:

@@ -11,6 +11,7 @@ from pipeline.tables import project_root
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+PairCount = Annotated[int, Field(ge=10_000, le=100_000_000)]
 Months = Annotated[int, Field(ge=1, le=60)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -68,6 +69,11 @@ class Linkage(Section):
     accept_from: Probability
     shared_by_at_most: Count
     seed: Seed
+    sampled_pairs: PairCount
+    training_pairs: PairCount
+    sure_rules_recall: Annotated[float, Field(gt=0, le=1)]
+    rare_name_at_most: Count
+    memory_gib: Annotated[float, Field(ge=0.5)]
 
     @model_validator(mode="after")
     def floor_below_threshold(self):

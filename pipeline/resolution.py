@@ -25,7 +25,7 @@ def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_f
     n = len(identity_ids)
     group = connected_components(coo_array((np.ones(len(accepted)), (left, right)), shape=(n, n)), directed=False)[1]
     first = np.unique(group, return_index=True)[1]
-    person_ids = np.array([hash_id(identity_id, person_key) for identity_id in identity_ids[first]], dtype=object)
+    person_ids = np.array([hash_id(f"I{identity_id}", person_key) for identity_id in identity_ids[first]], dtype=object)
     probability = np.zeros(n)
     for side in (left, right):
         np.maximum.at(probability, side, accepted["match_probability"].to_numpy())
