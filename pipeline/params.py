@@ -1,7 +1,7 @@
 """The parameters: read from params.yaml, checked, handed on section by section."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -83,6 +83,25 @@ class Linkage(Section):
         return self
 
 
+class LinkChecks(Section):
+    thresholds: Annotated[list[Probability], Field(min_length=1)]
+    months_before: Months
+    months_after: Months
+
+
+class ClericalReview(Section):
+    pairs: Annotated[int, Field(ge=20, le=100_000)]
+    bands: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def bands_rise(self):
+        """Hold the bands to rise."""
+        if self.bands != sorted(set(self.bands)):
+            raise ValueError("bands must rise")
+        return self
+
+
 class Panel(Section):
     months_before: Months
     months_after: Months
@@ -125,6 +144,7 @@ class PassMarks(Section):
     link_rate_at_least: Probability
     precision_at_least: Probability
     recall_at_least: Probability
+    recall_change_at_most: Probability
 
 
 class Sensitivity(Section):
@@ -143,6 +163,14 @@ class Report(Section):
     scheme: Annotated[str, Field(min_length=1)]
 
 
+class Record(Section):
+    organisation: Annotated[str, Field(min_length=1)]
+    team: Annotated[str, Field(min_length=1)]
+    responsible_owner: Annotated[str, Field(min_length=1)]
+    contact: Annotated[str, Field(min_length=1)]
+    phase: Literal["idea", "design", "development", "beta", "production", "retired"]
+
+
 class Parameters(Section):
     """All sections, or those that a stage declares; the others are None."""
 
@@ -151,12 +179,15 @@ class Parameters(Section):
     study: Study | None = None
     claim: Claim | None = None
     linkage: Linkage | None = None
+    link_checks: LinkChecks | None = None
+    clerical_review: ClericalReview | None = None
     panel: Panel | None = None
     effect: Effect | None = None
     pass_marks: PassMarks | None = None
     sensitivity: Sensitivity | None = None
     disclosure: Disclosure | None = None
     report: Report | None = None
+    record: Record | None = None
 
 
 def load_sections(*names: str) -> dict:
