@@ -2,6 +2,12 @@
 
 An identity is one set of personal details. Rows with identical details are one identity only where the details
 could hardly be two people's; every other row stands alone, and the linkage model decides about it.
+
+**What many share links nobody.** A phone or address that more than `linkage.shared_by_at_most` differently named people
+use (a care home, a hostel, a switchboard, a probation office) is blanked before anything is compared, among the contacts
+and among the register's entries, each counted by itself. Counted are people by their initials, never rows: a person who
+rings a thousand times has one, and a force fifteen times as large has no more people to a household. What at most so
+many share (a family's phone) stays, and counts the less the more people use it (`count_terms`).
 """
 
 import duckdb
@@ -28,7 +34,7 @@ def collapse_identities(
     """Return (contact_identities, identities) of standardised `contacts`.
 
     contact_identities: contact_id, identity_id; contacts without two facts that identify somebody are left out, as
-    they could be anybody's. identities: identity_id, the eight details (date of birth as ISO text; phone and address
+    they could be anybody's. identities: identity_id (numbered in the order of their first contacts), the eight details (date of birth as ISO text; phone and address
     missing where more than `shared_by_at_most` differently named people use them), forename_root (the name behind a
     nickname; `nicknames` has nickname, forename), district (of the postcode) and n_contacts. Both sorted by their first column.
     """
@@ -50,21 +56,24 @@ def collapse_identities(
     return contact_identities, identities
 
 
-def describe_clients(referrals: pd.DataFrame, nicknames: pd.DataFrame) -> pd.DataFrame:
+def describe_clients(referrals: pd.DataFrame, nicknames: pd.DataFrame, shared_by_at_most: int) -> pd.DataFrame:
     """Return the distinct details of each client in standardised `referrals`, comparable with the contacts' identities.
 
     Columns: client_id, then those of identities, with the client's entries numbered in identity_id. A client whose
     referrals differ has several rows, so that an old phone number still finds old contacts. nominal_id is missing.
-    Phones and addresses that too many share were blanked among the identities, so those here find no partner.
+    A phone or address of more than `shared_by_at_most` differently named clients (that of the office which refers them) is
+    blanked; those that too many share among the contacts were blanked there, so here they find no partner.
     """
     with duckdb.connect(config={"threads": 1}) as con:
         con.register("register", referrals[["client_id", *DETAILS[:-1]]].assign(nominal_id=None))
         con.register("nicknames", nicknames)
-        con.execute(f"CREATE TABLE people AS SELECT DISTINCT client_id, {comparable_details('register')}")
+        con.execute(f"CREATE TABLE people AS SELECT client_id, {comparable_details('register')}")
+        blank_shared(con, shared_by_at_most)
+        con.execute("CREATE TABLE entries AS SELECT DISTINCT * FROM people")
         return con.sql(f"""
             SELECT client_id, (-row_number() OVER (ORDER BY client_id, {", ".join(DETAILS)}))::INTEGER AS identity_id,
                    * EXCLUDE client_id, 0 AS n_contacts
-            FROM people ORDER BY identity_id DESC""").df()
+            FROM entries ORDER BY identity_id DESC""").df()
 
 
 def comparable_details(table: str) -> str:
@@ -81,10 +90,7 @@ def comparable_details(table: str) -> str:
 
 
 def blank_shared(con: duckdb.DuckDBPyConnection, shared_by_at_most: int) -> None:
-    """Blank the phones and addresses in the table people that more than `shared_by_at_most` differently named people use.
-
-    Care homes, hostels and switchboards would otherwise glue strangers together.
-    """
+    """Blank the phones and addresses in the table people that more than `shared_by_at_most` differently named people use."""
     for detail in ("phone", "address"):
         con.execute(f"""
             UPDATE people SET {detail} = NULL WHERE {detail} IN (

@@ -97,7 +97,7 @@ def link(contacts, referrals):
     model = train_model(identities, count_terms(identities), **LEARNING)
     scored, below_floor = score_identities(model, identities, **SCORING)
     pairs = settle_pairs(scored, identities, FLOOR)
-    clients = describe_clients(referrals, nicknames)
+    clients = describe_clients(referrals, nicknames, SHARED_BY_AT_MOST)
     register_pairs = settle_register(score_clients(model, identities, clients, **SCORING), clients, pairs, identities, FLOOR)
     return {"model": model, "scored": scored, "below_floor": below_floor, "contact_identities": contact_identities, "identities": identities, "pairs": pairs, "register_pairs": register_pairs}
 
@@ -202,6 +202,18 @@ def test_another_key_gives_other_ids_to_the_same_people(linked, resolved):
     both = resolved[0].merge(other, on="contact_id", validate="one_to_one")
     assert not set(both["person_id_x"]) & set(both["person_id_y"])
     assert both.drop_duplicates(["person_id_x", "person_id_y"])["person_id_x"].is_unique
+
+
+def test_one_more_contact_leaves_everybody_else_s_person_id_as_it_was(resolved, linked):
+    """Comparison days are dealt by person_id, so a number that shifted with every new contact would deal all of them anew."""
+    more = linked["contact_identities"].assign(identity_id=lambda all: all["identity_id"] + 1)
+    more = pd.concat([pd.DataFrame({"contact_id": ["0 first of all"], "identity_id": [1]}), more], ignore_index=True)
+    pairs = linked["pairs"].assign(identity_id_l=lambda all: all["identity_id_l"] + 1, identity_id_r=lambda all: all["identity_id_r"] + 1)
+    register_pairs = linked["register_pairs"].assign(identity_id=lambda all: all["identity_id"] + 1)
+    links, persons = resolve_people(more, pairs, register_pairs, ACCEPT_FROM, KEY)
+    others = links[links["contact_id"] != "0 first of all"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, resolved[0])
+    assert len(persons) == others["person_id"].nunique() + 1
 
 
 def test_the_same_extracts_give_the_same_tables_whatever_their_order(linked, world):
