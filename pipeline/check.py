@@ -14,6 +14,7 @@ from pipeline.errors import InputError
 from pipeline.extract_facts import extracts_folder, load_extract_facts
 from pipeline.extracts import find_extract_problems
 from pipeline.params import Parameters, check_params, load_sections
+from pipeline.spark import find_spark_problems
 from pipeline.tables import RAW, project_root
 
 # The stage `simulate` makes these, so they need not be there yet.
@@ -23,7 +24,8 @@ DEMONSTRATION = "data/raw/demo"
 def check_project() -> None:
     """Raise InputError that lists every mistake in params.yaml, between its sections, and at the top of the extracts."""
     params = check_params(load_sections(*Parameters.model_fields))
-    InputError.collect([*find_window_problems(params), *find_contradictions(params), *find_set_problems(params.extracts.folder)])
+    spark_problems = find_spark_problems() if params.linkage.engine == "spark" else []
+    InputError.collect([*find_window_problems(params), *find_contradictions(params), *spark_problems, *find_set_problems(params.extracts.folder)])
 
 
 def find_window_problems(params: Parameters) -> list[str]:

@@ -65,6 +65,7 @@ class Claim(Section):
 
 
 class Linkage(Section):
+    engine: Literal["duckdb", "spark"]
     floor: Probability
     accept_from: Probability
     shared_by_at_most: Count

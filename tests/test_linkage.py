@@ -21,7 +21,7 @@ from pipeline.tables import read_reference
 
 SIZE, FLOOR, ACCEPT_FROM, SHARED_BY_AT_MOST, KEY = 12_000, 0.05, 0.95, 8, "tests"
 LEARNING = {"seed": 1, "sure_rules_recall": 0.7, "sampled_pairs": 1_000_000, "training_pairs": 1_000_000}
-SCORING = {"floor": FLOOR, "rare_name_at_most": 40, "memory_gib": 1.0, "spill_folder": "."}
+SCORING = {"floor": FLOOR, "rare_name_at_most": 40}
 
 FIELDS = ["forename", "surname", "date_of_birth", "sex", "phone", "address", "postcode", "nominal_id"]
 BORN = "1984-03-09"
