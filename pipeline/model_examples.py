@@ -35,7 +35,7 @@ def score_examples(model: LinkageModel, example_pairs: pd.DataFrame, nicknames: 
     places = example_pairs["example"].map({example: place for place, example in enumerate(about.index)})
     # An example's sides are numbered one after the other, an even number first.
     numbers = 2 * places + example_pairs["side"].eq("other")
-    details = describe_clients(example_pairs.assign(client_id=numbers.map("{:06d}".format), **as_standardised(example_pairs)), nicknames)
+    details = describe_clients(example_pairs.assign(client_id=numbers.map("{:06d}".format), **as_standardised(example_pairs)), nicknames, len(example_pairs))
     details["identity_id"] = details["client_id"].astype("int64")
     scored = score_side_by_side(model, details)
     kept = settle_pairs(scored, details, 0.0)["identity_id_l"].tolist()

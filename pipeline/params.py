@@ -69,6 +69,8 @@ class Linkage(Section):
     floor: Probability
     accept_from: Probability
     shared_by_at_most: Count
+    names_at_most: Count
+    largest_share: Annotated[float, Field(gt=0, le=1)]
     seed: Seed
     sampled_pairs: PairCount
     training_pairs: PairCount
