@@ -100,7 +100,7 @@ def read_parquet_header(path: Path) -> tuple[list[str], bool]:
     """Return the column names of a Parquet file, and whether it has rows."""
     with duckdb.connect() as con:
         relation = con.sql("select * from read_parquet(?)", params=[str(path)])
-        return relation.columns, relation.limit(1).fetchone() is not None
+        return relation.columns, bool(relation.limit(1).fetchall())
 
 
 def find_header_problems_of(source: SourceFile, table: TableMapping, name: str, is_optional: bool) -> list[str]:
