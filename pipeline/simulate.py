@@ -12,9 +12,8 @@ from pipeline.identities import draw_identities
 from pipeline.misrecording import CONTACTS, REGISTER, write_down
 from pipeline.params import check_params, load_sections
 from pipeline.simulation import generator, simulate_demand
-from pipeline.tables import TRUTH, project_root, read_reference, replace_file
+from pipeline.tables import DEMONSTRATION, TRUTH, project_root, read_reference, replace_file
 
-DEMO = "data/raw/demo"
 PERSONAL = ["forename", "surname", "date_of_birth", "sex", "phone", "address", "postcode"]
 REFERRALS = ["referral_id", "client_id", *PERSONAL, "referred_on", "referral_source", "primary_need", "accepted", "first_contact_on", "closed_on", "closure_reason"]
 CONTACT_COLUMNS = ["contact_id", "incident_id", "received_at", "service", "channel", "opening_code", "closing_code", "grade", "role",
@@ -114,10 +113,10 @@ def main() -> None:
     for name, table in truth_tables(world).items():
         replace_file(root / TRUTH / "demo" / f"{name}.parquet", lambda path, table=table: table.to_parquet(path, index=False))
     for name, table in make_extracts(world, read_reference("names"), simulate.seed, params.study).items():
-        write_csv(table, root / DEMO / f"{name}.csv")
+        write_csv(table, root / DEMONSTRATION / f"{name}.csv")
     # The key of simulated people guards nothing; it is fixed so that reruns give the same tables.
     for name, text in ((MAPPING, "simulated: true\n"), (PERSON_KEY, "demonstration\n")):
-        replace_file(root / DEMO / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        replace_file(root / DEMONSTRATION / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":
