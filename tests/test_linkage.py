@@ -1,5 +1,6 @@
 """Who is taken for whom: the named cases of named_cases.py, written into a simulated force's contacts, and the force itself against its truth."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from named_cases import CASES, case_contacts, case_referrals, expected_people, sort_people
@@ -152,6 +153,34 @@ def test_a_small_force_is_linked_with_precision_and_recall_alike_in_both_arms(re
     whole = table[(table["pattern"] == "any") & (table["period"] == "all")].set_index(["measure", "arm"])["value"]
     assert whole["precision"].min() >= 0.98 and whole["recall"].min() >= 0.90
     assert abs(whole["recall", "referred"] - whole["recall", "not_referred"]) < 0.05
+
+
+def test_the_contacts_of_a_force_show_that_households_are_among_them(linked):
+    households = linked["model"].households.iloc[0]
+    assert linked["model"].has_households and households["gain"] > households["needed"]
+
+
+def test_levels_of_the_model_add_up_and_say_what_they_were_learnt_from(linked):
+    model = describe_model(linked["model"])
+    shares = linked["model"].levels.groupby("comparison")[["m", "u"]].sum()
+    assert shares["m"].between(0.95, 1.05).all() and shares["u"].between(0.95, 1.05).all()
+    assert (model["n_pairs_u"] > 0).all() and (model.loc[model["comparison"] != "nominal_id", "n_pairs_m"] > 100).all()
+
+
+def test_the_agreement_levels_and_the_rarity_of_names_make_up_the_match_weight(linked):
+    """Sex, place, nominal id and date of birth count by their level alone: two pairs that differ in these only differ by their weights."""
+    scored, levels = linked["scored"], linked["model"].levels.set_index(["comparison", "gamma"])["match_weight"]
+    plain = scored[(scored[["gamma_forename", "gamma_surname", "gamma_phone"]] < 3).all(axis=1) & (scored["gamma_phone"] != 3) & (scored["gamma_forename"] >= 0)].head(50)
+    prior = linked["model"].settings["probability_two_random_records_match"]
+    assert len(plain) == 50
+    for pair in plain.to_dict("records"):
+        known = [(name.removeprefix("gamma_"), value) for name, value in pair.items() if name.startswith("gamma_") and value >= 0]
+        assert pair["match_weight"] == pytest.approx(np.log2(prior / (1 - prior)) + sum(levels[part] for part in known))
+
+
+def test_what_lies_below_the_floor_is_counted(linked):
+    below = linked["below_floor"].iloc[0]
+    assert below["n_pairs"] > 0 and 0 < below["expected_matches"] < FLOOR * below["n_pairs"]
 
 
 def test_too_few_identities_to_learn_from_say_so(linked):
