@@ -9,7 +9,7 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do 
 # The stages call `python`, which must be the one that was set up.
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: report test lab setup benchmark
+.PHONY: report test lab setup benchmark northshire
 
 report: $(READY)
 	@$(WITH_PATH) python -m pipeline.check
@@ -23,6 +23,9 @@ lab: $(READY)
 	@$(WITH_PATH) jupyter lab --notebook-dir=.
 
 setup: $(READY)
+
+northshire: $(READY)
+	@$(WITH_PATH) python -m pipeline.second_force
 
 benchmark: $(READY)
 	@$(WITH_PATH) python benchmarks/run.py

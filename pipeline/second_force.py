@@ -20,7 +20,7 @@ from pipeline.simulation import simulate_demand
 from pipeline.tables import RAW, TRUTH, project_root, read_reference, replace_file
 
 NAME = "northshire"
-# Its own years; examples/northshire/params.yaml says them to the pipeline.
+# Its own years, which the README's tutorial says to the pipeline.
 STUDY = Study(contacts_from="2015-01-01", contacts_to="2021-12-31", referrals_from="2017-01-01", referrals_to="2020-12-31")
 CLAIM = Claim(referred_from="2017-07-01", complete_by="2020-12-31", months=12)
 SIZE, SEED, TRUE_IRR = 25_000, 2, 0.55
