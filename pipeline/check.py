@@ -87,6 +87,11 @@ def find_contradictions(params: Parameters) -> list[str]:
             f"params.yaml, sensitivity.accept_from: {min(sensitivity.accept_from)} lies below linkage.floor ({params.linkage.floor}), and "
             "pairs below the floor are not kept. Lower the floor or raise the threshold."
         )
+    if min(params.link_checks.thresholds) < params.linkage.floor:
+        problems.append(
+            f"params.yaml, link_checks.thresholds: {min(params.link_checks.thresholds)} lies below linkage.floor ({params.linkage.floor}), and "
+            "pairs below the floor are not kept. Lower the floor or raise the threshold."
+        )
     if max(sensitivity.washout_days) >= 28 * min(sensitivity.months_after):
         problems.append(
             f"params.yaml, sensitivity.washout_days: {max(sensitivity.washout_days)} days leave nothing of {min(sensitivity.months_after)} months "

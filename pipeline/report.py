@@ -71,7 +71,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
-        "linkage_section": report_linkage.write_section(tables, figures, parameters, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
+        "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
     }
 
 

@@ -50,12 +50,13 @@ def control_one(name: str, table: pd.DataFrame, threshold: int, rounding: int) -
     return controlled.round({column: 6 if column == "u" else 4 for column in controlled})
 
 
-def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
+def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, is_simulated: bool, template: str) -> Markup:
     """Return the section on linkage as Markdown, from controlled `tables` and finished `figures` by name, filled into `template`.
 
     Where the linking was done elsewhere, so that there is no check of it, the section says so.
     """
-    found = {name: tables.get(name, pd.DataFrame()) for name in [*CONTROLS, "link_quality"]}
+    found = {name: tables.get(name, pd.DataFrame()) for name in [*CONTROLS, "link_quality", "provenance"]}
+    found = found if is_simulated else leave_truth_out(found)
     context = {
         "is_linked": len(found["link_quality"]) > 0,
         "has_truth": len(found["link_thresholds_truth"]) > 0,
@@ -65,9 +66,15 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "change": write_change_of_recall(found["linkage_differences"], parameters.pass_marks.recall_change_at_most),
         "unlinkable": write_unlinkable(found["unlinkables"], weight_of(parameters.linkage.accept_from)),
         "review": write_review(found["clerical_review"]),
-        "table": write_tables(found, tables, parameters),
+        "table": write_tables(found, parameters),
     }
     return Markup(fill_template(template, context))
+
+
+def leave_truth_out(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables without what only a simulation can know."""
+    kept = {name: table[table["measure"].ne("true recall")] if name in ("linkage_months", "linkage_differences") and len(table) else table for name, table in found.items()}
+    return kept | {"link_thresholds_truth": found["link_thresholds_truth"].iloc[:0]}
 
 
 def weight_of(probability: float) -> float:
@@ -75,7 +82,7 @@ def weight_of(probability: float) -> float:
     return math.inf if probability >= 1 else -math.inf if probability <= 0 else math.log2(probability / (1 - probability))
 
 
-def write_tables(found: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame], parameters) -> dict[str, Markup]:
+def write_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, Markup]:
     """Return the section's tables as Markdown by name; empty text for one without rows."""
     threshold = parameters.disclosure.threshold
     shown = {
@@ -85,8 +92,8 @@ def write_tables(found: dict[str, pd.DataFrame], tables: dict[str, pd.DataFrame]
         "linkage_differences": (show_differences(found["linkage_differences"], threshold), "Linkage after referral less before, in percentage points"),
         "linkage_comparison": (show_comparison(found["linkage_comparison"]), f"Where linked and unlinked differ by {LEAST_DIFFERENCE:g} standard deviations or more"),
         "clerical_review": (show_review(found["clerical_review"], threshold), "What a reviewer found who read pairs of records side by side"),
-        "record": (list_record(tables, parameters), "Algorithmic transparency record"),
-        "guild": (list_guild(tables, parameters), "GUILD: what those who use linked data should know"),
+        "record": (list_record(found, parameters), "Algorithmic transparency record"),
+        "guild": (list_guild(found, parameters), "GUILD: what those who use linked data should know"),
     }  # fmt: skip
     return {name: Markup("") if table.empty else write_table(table, caption, numbers=[column for column in table if column in NUMBERS], name=name) for name, (table, caption) in shown.items()}
 
@@ -134,7 +141,7 @@ def show_thresholds(link_thresholds: pd.DataFrame, truth: pd.DataFrame, threshol
 
 def write_true(row) -> str:
     """Return a true value with its interval."""
-    return "–" if row is None or pd.isna(row.value) else f"{row.value:.4f} ({row.ci_low:.4f}–{row.ci_high:.4f})".replace(" ", "\u00a0")
+    return "–" if row is None or pd.isna(row.value) else f"{row.value:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f})".replace(" ", "\u00a0")
 
 
 def show_differences(linkage_differences: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -195,7 +202,7 @@ def show_comparison(linkage_comparison: pd.DataFrame) -> pd.DataFrame:
 def write_review(clerical_review: pd.DataFrame) -> str:
     """Return whether anybody read pairs of records, and when."""
     if clerical_review.empty:
-        return "No clerical review was made: nobody has read a sample of pairs side by side and judged them. The README says how to draw one."
+        return "No clerical review was made of this linkage: nobody has read a sample of its pairs side by side and judged them. The README says how to draw one."
     return f"A sample of pairs was read side by side and judged; the decisions were read back on {clerical_review['reviewed_on'].iloc[0]}."
 
 

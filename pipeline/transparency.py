@@ -11,10 +11,10 @@ from pipeline.wording import write_number, write_percent
 FIELDS = ["Field", "Entry"]
 
 
-def find_check(link_quality: pd.DataFrame, check: str, worst: bool = True) -> str:
-    """Return the least (or greatest) value of a check of the linkage over arms and periods, with three decimals."""
+def find_check(link_quality: pd.DataFrame, check: str) -> str:
+    """Return the least value of a check of the linkage over arms and periods, with four decimals."""
     rows = link_quality[link_quality["check"].eq(check)]["value"].dropna() if len(link_quality) else pd.Series(dtype=float)
-    return "not known" if rows.empty else write_number(rows.min() if worst else rows.max(), 3)
+    return "not known" if rows.empty else write_number(rows.min(), 4)
 
 
 def count_contacts(link_quality: pd.DataFrame) -> str:
@@ -37,7 +37,7 @@ def describe_performance(tables: dict[str, pd.DataFrame]) -> str:
     chosen = tables.get("link_thresholds", pd.DataFrame())
     if len(truth) and len(chosen):
         at = truth[truth["accept_from"].isin(chosen.loc[chosen["is_chosen"], "accept_from"])].set_index("measure")["value"]
-        words.append(f"against the truth of the simulation: precision {write_number(at['precision'], 3)}, recall {write_number(at['recall'], 3)}, F1 {write_number(at['f1'], 3)}")
+        words.append(f"against the truth of the simulation: precision {write_number(at['precision'], 4)}, recall {write_number(at['recall'], 4)}, F1 {write_number(at['f1'], 4)}")
     review = tables.get("clerical_review", pd.DataFrame())
     if len(review):
         words += [f"by a reviewer: {row.measure} {write_number(row.value, 3)}" for row in review[review["arm"].eq("all")].itertuples()]

@@ -18,11 +18,13 @@ from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
+from pipeline.report_linkage import control_linkage
 from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
 from pipeline.tables import read_truth
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
+FIGURES += ["match_levels", "match_examples", "unlinkables", "link_thresholds", "linkage_months", "linkage_comparison"]
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
@@ -62,6 +64,7 @@ def controlled_tables():
     tables["claims"] = control_claims(tables["claims"], 10, 5)
     tables["effects"] = control_table(tables["effects"], 10, 5, ["n_people", "n_person_months"])
     tables["link_quality"] = control_table(tables["link_quality"], 10, 5, ["n"], blank=["value", "ci_low", "ci_high"])
+    tables |= control_linkage(report_frames.linkage_tables(), 10, 5)
     tables["validation_results"] = control_table(tables["validation_results"], 10, 5, ["n_unexpected", "n_rows"])
     tables["parameters"] = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
     tables["provenance"] = trace_provenance(ROOT, ROOT / "data/reference")
