@@ -71,7 +71,7 @@ def list_record(tables: dict[str, pd.DataFrame], parameters) -> pd.DataFrame:
         ("Senior responsible owner", record.responsible_owner),
         ("Contact for questions and review", record.contact),
         ("Phase", record.phase),
-        ("Supplier", "None. The code is open and runs on the force's own secure computer; nothing is sent to anybody."),
+        ("Supplier", "No supplier. The code is open and runs on the force's own secure computer; nothing is sent to anybody."),
         ("Purpose and benefit", "To find out whether the scheme lowers demand. Contact records carry no key of a person that is always filled in; without linking nobody could be followed."),
         ("What it is not for", "Decisions about individuals. No person is scored, ranked, targeted or flagged; its results leave the computer only as counts and rates of many people."),
         ("Before this tool", "The scheme's own count of its clients' contacts before and after referral, found one by one by their details."),
@@ -91,7 +91,7 @@ def list_record(tables: dict[str, pd.DataFrame], parameters) -> pd.DataFrame:
         ("Risk: a missed link after referral", "Looks like success. Answered by linking both arms from the contacts alone, by the test above, and by uncertainty carried into the effect."),
         ("Risk: loss of personal data", "Personal details stay on the secure disk, are never cached or put under version control, and everything published is searched for them; counts below "
          f"{parameters.disclosure.threshold} are suppressed and others rounded to {parameters.disclosure.rounding}."),
-        ("Impact on people", "None directly; indirectly through what is decided about the scheme. A data protection impact assessment is the force's to make."),
+        ("Impact on people", "No direct impact; an indirect one through what is decided about the scheme. A data protection impact assessment is the force's to make."),
         ("Maintenance", "The model is trained anew on each set of extracts; tests and contracts run with every change; versions of all packages are locked with their hashes."),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=FIELDS)
