@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.extract_facts import MAPPING, PERSON_KEY
 from pipeline.identities import draw_identities
-from pipeline.misrecording import CONTACTS, REGISTER, write_down
+from pipeline.misrecording import CONTACTS, REGISTER, RecordQuality, write_down
 from pipeline.params import check_params, load_sections
 from pipeline.simulation import generator, simulate_demand
 from pipeline.tables import DEMONSTRATION, TRUTH, project_root, read_reference, replace_file
@@ -21,8 +21,11 @@ CONTACT_COLUMNS = ["contact_id", "incident_id", "received_at", "service", "chann
 MENTORS_RECRUITED, FORMER_CLIENTS = 300, 10
 
 
-def make_extracts(world: dict, names: pd.DataFrame, seed: int, study) -> dict[str, pd.DataFrame]:
-    """Return the extracts of a simulated `world`: referrals, contacts, exits, mentors, with personal details written down."""
+def make_extracts(world: dict, names: pd.DataFrame, seed: int, study, quality: RecordQuality = CONTACTS) -> dict[str, pd.DataFrame]:
+    """Return the extracts of a simulated `world`: referrals, contacts, exits, mentors, with personal details written down.
+
+    `quality` is that of the contact records, the same for all or with a share for every row of the world's contacts.
+    """
     people, exits = world["people"], world["exits"]
     first_day, last_day = pd.Timestamp(study.contacts_from), pd.Timestamp(study.contacts_to)
     details = draw_identities(people, names, first_day, last_day, generator(seed, "identities"))
@@ -30,7 +33,7 @@ def make_extracts(world: dict, names: pd.DataFrame, seed: int, study) -> dict[st
     position = pd.Series(np.arange(len(people)), index=people["true_person_id"])
     pen = generator(seed, "misrecording")
     referrals = with_details(world["referrals"], "referred_on", position, details, REGISTER, pen)
-    contacts = with_details(world["contacts"], "received_at", position, details, CONTACTS, pen)
+    contacts = with_details(world["contacts"], "received_at", position, details, quality, pen)
     contacts["nominal_id"] = known_at_first(contacts, details, exits, position)
     return {
         "referrals": referrals[REFERRALS],
