@@ -9,7 +9,6 @@ outcomes are the estimates from true links, from accepted links (interval withou
 """
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from pipeline.cohort import build_cohort
 from pipeline.contact_identities import collapse_identities, count_terms, describe_clients
 from pipeline.contradictions import settle_pairs, settle_register
 from pipeline.contrasts import PRIMARY, assemble_trials
-from pipeline.effect import complier_draws, complier_interval, fit_effects, list_persons, log_irr, resample_effects
+from pipeline.effect import complier_draws, complier_interval, fit_effects, list_persons, resample_effects
+from pipeline.large_people import part_large_people
 from pipeline.link_draws import draw_people
 from pipeline.link_quality import describe_patterns, truth_quality
 from pipeline.linkage import train_model
@@ -30,6 +30,7 @@ from pipeline.linkage_uncertainty import estimate_draws, estimate_effects
 from pipeline.misrecording import CONTACTS, worsen
 from pipeline.panel import build_panel
 from pipeline.params import check_params, load_sections
+from pipeline.register_entries import find_alike_clients, join_alike_clients
 from pipeline.resampling import draw_multiplicities
 from pipeline.resolution import add_missing_clients, assign_exits, describe_people, resolve_people
 from pipeline.scoring import score_clients, score_identities
@@ -69,17 +70,21 @@ def link_world(world: dict, condition: str, seed: int, params) -> dict:
     nicknames = read_reference("nicknames")
     contact_identities, identities = collapse_identities(contacts, nicknames, linkage.shared_by_at_most)
     model = train_model(identities, count_terms(identities), linkage.seed, linkage.sure_rules_recall, linkage.sampled_pairs, linkage.training_pairs)
-    scoring = (linkage.floor, linkage.rare_name_at_most, linkage.memory_gib, tempfile.gettempdir())
-    scored, _ = score_identities(model, identities, *scoring)
-    pairs = settle_pairs(scored, identities, linkage.floor)
-    clients = describe_clients(referrals, nicknames, linkage.shared_by_at_most)
-    register_pairs = settle_register(score_clients(model, identities, clients, *scoring), clients, pairs, identities, linkage.floor)
+    scored, _ = score_identities(model, identities, linkage.floor, linkage.rare_name_at_most)
+    settled = settle_pairs(scored, identities, linkage.floor, model.has_households)
+    pairs, _ = part_large_people(settled, identities, linkage.names_at_most)
+    entries = describe_clients(referrals, nicknames, linkage.shared_by_at_most)
+    alike = find_alike_clients(entries, referrals)
+    clients = join_alike_clients(entries, alike)
+    register_scored = score_clients(model, identities, clients, linkage.floor, linkage.rare_name_at_most)
+    register_pairs = settle_register(register_scored, clients, pairs, identities, linkage.floor, model.has_households)
     links, resolved = resolve_people(contact_identities, pairs, register_pairs, linkage.accept_from, "study")
-    persons = describe_people(add_missing_clients(resolved, referrals["client_id"], "study"), links, contacts, referrals)
-    exits = extracts["exits"].astype({"from_on": "datetime64[us]", "to_on": "datetime64[us]"})
+    persons = describe_people(add_missing_clients(resolved, clients["client_id"], "study"), links, contacts, referrals)
+    exits = join_alike_clients(extracts["exits"].astype({"from_on": "datetime64[us]", "to_on": "datetime64[us]"}), alike)
     known = draw_known(identities, linkage.silver_people, linkage.seed)
-    blind = around_known(identities, known, score_clients(model, identities, known, *scoring))
-    silver = label_links(span_people(settle_pairs(score_identities(model, blind, *scoring)[0], blind, linkage.floor)), identities)
+    blind = around_known(identities, known, score_clients(model, identities, known, linkage.floor, linkage.rare_name_at_most))
+    blind_scored, _ = score_identities(model, blind, linkage.floor, linkage.rare_name_at_most)
+    silver = label_links(span_people(settle_pairs(blind_scored, blind, linkage.floor, model.has_households)), identities)
     line, forest = fit_line(silver), span_people(pairs)
     link_draws, client_draws = draw_people(
         forest, register_pairs, contact_identities, links, line, model.levels, linkage.accept_from, DRAWS, seed, "study")

@@ -116,7 +116,9 @@ def pool_linkage(drawn: pd.DataFrame, trials: Trials, fits: Fits, draws: Draws, 
     for estimand, estimator in CARRIED.items():
         before = primary_rows(effects, estimand, estimator).iloc[0]
         factor = resampled[estimand] / getattr(accepted, f"{estimand}_variance")
-        pooled = pool_draws(drawn[estimand], factor * drawn[f"{estimand}_variance"], max(before["n_people"] - 1, 1))
+        # Never less than of the accepted links: doubt about them must not narrow the interval.
+        within = np.maximum(factor * drawn[f"{estimand}_variance"], resampled[estimand])
+        pooled = pool_draws(drawn[estimand], within, max(before["n_people"] - 1, 1))
         after = t_interval(before["estimate"], pooled["total"], pooled["df"], confidence)
         if not np.isfinite(before["ci_high"]):
             after["ci_high"] = before["ci_high"]
