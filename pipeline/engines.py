@@ -123,8 +123,9 @@ class SparkTables:
         self.session.sql(in_spark(query)).persist().createOrReplaceTempView(name)
 
     def read(self, query: str) -> pd.DataFrame:
-        """Return the result of `query`."""
-        return self.session.sql(in_spark(query)).toArrow().to_pandas()
+        """Return the result of `query`, typed as by DuckDB."""
+        found = self.session.sql(in_spark(query)).toArrow()
+        return duckdb.from_arrow(found).df()
 
     def adapt_settings(self, settings: dict) -> dict:
         """Return a copy of Splink's `settings` with every condition and blocking rule in Spark's SQL."""

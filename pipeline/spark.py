@@ -86,7 +86,8 @@ def register_similarity(session) -> None:
     """Give `session` DuckDB's own Jaro-Winkler similarity, under the name that sqlglot writes for it.
 
     The one in Splink's jar counts an odd transposition as half a one, which DuckDB leaves out, and rewards common beginnings
-    of unlike names too: of misspelt names a few in a thousand fall on different sides of a threshold. Damerau-Levenshtein agrees.
+    of unlike names too: some misspelt names then fall on the other side of a
+    threshold. The jar's Damerau-Levenshtein agrees up to one slip, which is all that is asked here.
     """
     from pyspark.sql.functions import arrow_udf
 
