@@ -110,7 +110,8 @@ class SparkTables:
         from splink.backends.spark import SparkAPI
 
         self.session = session
-        self.splink = SparkAPI(spark_session=session)
+        # Similarities are DuckDB's (`pipeline.spark`), so Splink need not bring its own.
+        self.splink = SparkAPI(spark_session=session, register_udfs_automatically=False)
 
     def add(self, name: str, frame: pd.DataFrame) -> SplinkDataFrame:
         """Make `frame` known as the table `name`, to us and to Splink."""
