@@ -12,6 +12,7 @@ from pipeline.errors import InputError
 from pipeline.large_people import part_large_people
 from pipeline.link_quality import describe_patterns, truth_quality
 from pipeline.linkage import describe_model, train_model
+from pipeline.linkage_inputs import require_people
 from pipeline.params import check_params, load_sections
 from pipeline.register_entries import find_alike_clients, join_alike_clients
 from pipeline.resolution import add_missing_clients, resolve_people
@@ -103,6 +104,32 @@ def test_a_client_in_the_register_twice_is_found_under_the_client_id_referred_fi
     holder = persons[persons["client_id"].isin(["CASE-AGAIN", "CASE-FIRST"])]
     assert holder["client_id"].tolist() == ["CASE-FIRST"] and holder["n_contacts"].tolist() == [2]
     assert set(people_of("a client in the register twice", links)) == set(holder["person_id"])
+
+
+def attach(referrals, linked):
+    """Links and everyone, with another register attached to the people already resolved."""
+    clients = describe_clients(referrals, read_reference("nicknames"), SHARED_BY_AT_MOST)
+    scored = score_clients(linked["model"], linked["identities"], clients, **SCORING)
+    register_pairs = settle_register(scored, clients, linked["pairs"], linked["identities"], FLOOR)
+    links, persons = resolve_people(linked["contact_identities"], linked["pairs"], register_pairs, ACCEPT_FROM, KEY)
+    return links, add_missing_clients(persons, clients["client_id"], KEY)
+
+
+def test_a_register_without_any_phone_still_finds_most_of_its_clients(linked, world):
+    links, persons = attach(world["referrals"].assign(phone=None), linked)
+    require_people(links, persons, 0.25)
+    found = persons.dropna(subset=["client_id"])["n_contacts"].gt(0)
+    assert found.mean() > 0.85
+
+
+def test_a_register_of_another_place_stops_with_a_message(linked, world):
+    """The same number of clients, none of whom ever lived here."""
+    strangers = world["referrals"].assign(
+        forename=[f"QX{letter}ZW" for letter in world["referrals"]["client_id"].str[-1]], surname="VVXQ" + world["referrals"]["surname"].str[::-1],
+        date_of_birth=world["referrals"]["date_of_birth"] - pd.Timedelta(40_000, "D"), phone=None, address=None, postcode=None,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="the details of no client match any contact"):
+        require_people(*attach(strangers, linked), 0.25)
 
 
 def test_the_register_joins_nobodys_contacts(linked, resolved):
