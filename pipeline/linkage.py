@@ -67,7 +67,7 @@ def train_model(
         prior = count_sure_pairs(con) / sure_rules_recall / (len(identities) * (len(identities) - 1) / 2)
     api = DuckDBAPI(duckdb.connect(config={"threads": 1}))
     sampler = Linker(api.register(strangers, dataset_display_name="strangers"), describe_settings(prior), log_level="ERROR")
-    sampler.training.estimate_u_using_random_sampling(max_pairs=len(strangers) ** 2, seed=seed, min_count_per_level=None)
+    sampler.training.estimate_u_using_random_sampling(max_pairs=len(strangers) ** 2, seed=seed, min_count_per_level=None, num_chunks=1)
     learner = Linker(api.register(learners, dataset_display_name="learners"), sampler.misc.save_model_to_json(), log_level="ERROR")
     shares = [
         learner.training.estimate_parameters_using_expectation_maximisation(training_rule(number), estimate_without_term_frequencies=True)
