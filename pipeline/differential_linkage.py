@@ -170,7 +170,8 @@ def standardise(rows: pd.DataFrame, by: str) -> tuple[pd.DataFrame, np.ndarray]:
     weights = weights.div(weights.sum(axis=1).where(lambda sums: sums > 0), axis=0)
     residuals = coo_array((others["value"].to_numpy() - mean[place], (people, place)), shape=(people.max(initial=-1) + 1, len(calendars)))
     influence = residuals.tocsr() @ (weights.to_numpy() / np.maximum(n, 1)).T
-    value, half = weights.to_numpy() @ mean, Z * cluster_error(influence)
+    # Weights add up to one only as far as floats do: a share of all may come out a hair above it.
+    value, half = np.clip(weights.to_numpy() @ mean, 0, 1), Z * cluster_error(influence)
     low, high = np.clip(value - half, 0, 1), np.clip(value + half, 0, 1)
     return pd.DataFrame({by: weights.index, "value": value, "ci_low": low, "ci_high": high, "n": (weights.to_numpy() > 0) @ n}), influence
 
