@@ -37,7 +37,7 @@ def score_examples(model: LinkageModel, example_pairs: pd.DataFrame, nicknames: 
     details = describe_clients(example_pairs.assign(client_id=numbers.map("{:06d}".format), **as_standardised(example_pairs)), nicknames, len(example_pairs))
     details["identity_id"] = details["client_id"].astype("int64")
     scored = score_side_by_side(model, details)
-    kept = settle_pairs(scored, details, 0.0)["identity_id_l"].tolist()
+    kept = settle_pairs(scored, details, 0.0, model.has_households)["identity_id_l"].tolist()
     prior = model.settings["probability_two_random_records_match"]
     steps = [
         (about.index[row["identity_id_l"] // 2], position, *step)

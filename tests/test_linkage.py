@@ -13,6 +13,7 @@ from pipeline.large_people import part_large_people
 from pipeline.link_quality import describe_patterns, truth_quality
 from pipeline.linkage import describe_model, train_model
 from pipeline.linkage_inputs import require_people
+from pipeline.model_examples import find_unlinkables, score_examples
 from pipeline.params import check_params, load_sections
 from pipeline.register_entries import find_alike_clients, join_alike_clients
 from pipeline.resolution import add_missing_clients, resolve_people
@@ -230,3 +231,18 @@ def test_contacts_that_say_too_little_to_learn_from_are_told(linked, change, tol
     poor = change(linked["identities"].head(2000))
     with pytest.raises(InputError, match=told):
         train_model(poor, count_terms(poor), **LEARNING)
+
+
+def test_a_made_up_pair_is_weighed_step_by_step_and_a_contradiction_is_told(linked):
+    steps = score_examples(linked["model"], read_reference("example_pairs"), read_reference("nicknames"))
+    for _, rows in steps.groupby("example"):
+        assert rows["match_weight"].iloc[:-1].sum() == pytest.approx(rows["total"].iloc[-1]) and rows["step"].iloc[-1] == "altogether"
+    last = steps[steps["step"].eq("altogether")].set_index("example")
+    assert last.loc["Nickname and new phone", "total"] > np.log2(ACCEPT_FROM / (1 - ACCEPT_FROM)) > last.loc["Married and moved", "total"]
+    assert last["level"].str.startswith("ruled out").to_dict() == {name: name in ("Twins at home", "Father and son") for name in last.index}
+
+
+def test_who_says_too_little_to_be_linked_is_counted_and_the_curve_only_rises(linked):
+    curve = find_unlinkables(linked["model"], linked["identities"], 7, SCORING["rare_name_at_most"])
+    assert curve["share_contacts"].is_monotonic_increasing and curve["n_contacts"].iloc[0] == 7 and curve["n_identities"].iloc[0] == 0
+    assert curve["share_contacts"].iloc[-1] <= 1
