@@ -54,6 +54,22 @@ def attrition_table(referred: pd.DataFrame) -> pd.DataFrame:
     ], ignore_index=True)
 
 
+def attrition_of_panel(referred: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a ready panel, which knows of no register: the flow `analysis`, and where it says who engaged `claim` and `uptake`.
+
+    `referred` is ready_panel.describe_panel_people.
+    """
+    in_study = referred[referred["is_in_study"]]
+    flows = [flow("analysis", in_study, [step for step in ANALYSIS if step[0] != "linked"])]
+    if in_study["is_engaged"].notna().all():
+        people = in_study.assign(is_engaged=in_study["is_engaged"].astype(bool))
+        in_claim = [("referred", "first referred within the study's dates", "is_in_study"), ("engaged", "never engaged", "is_engaged")]
+        flows.insert(0, flow("claim", people, [*in_claim, ("analysed", "outside the claim's dates, not covered by the panel, or nothing to fall", "in_claim")]))
+        analysed = people[people["is_triggered"]]
+        flows.append(flow("uptake", analysed, [("analysed", "everyone in the analysis", "is_in_study"), UPTAKE[1]]))
+    return pd.concat(flows, ignore_index=True)
+
+
 def flow(name: str, people: pd.DataFrame, steps: list[tuple[str, str, str]]) -> pd.DataFrame:
     """Return the rows of one flow: after each step those of `people` who meet its condition and all earlier ones."""
     rows, left = [], people

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.extract_facts import extracts_folder, load_extract_facts
+from pipeline.extract_kinds import tables_of_kind
 from pipeline.extracts import find_extract_problems
 from pipeline.params import Parameters, check_params, load_sections
 from pipeline.spark import find_spark_problems
@@ -22,7 +23,9 @@ def check_project() -> None:
     """Raise InputError that lists every mistake in params.yaml, between its sections, and at the top of the extracts."""
     params = check_params(load_sections(*Parameters.model_fields))
     spark_problems = find_spark_problems() if params.linkage.engine == "spark" else []
-    InputError.collect([*find_window_problems(params), *find_contradictions(params), *spark_problems, *find_set_problems(params.extracts.folder)])
+    # What a ready panel covers, and whether it knows of a claim, is known when it has been read.
+    windows = [] if params.extracts.kind == "panel" else find_window_problems(params)
+    InputError.collect([*windows, *find_contradictions(params), *spark_problems, *find_set_problems(params.extracts.folder, params.extracts)])
 
 
 def find_window_problems(params: Parameters) -> list[str]:
@@ -100,17 +103,21 @@ def find_contradictions(params: Parameters) -> list[str]:
     return problems
 
 
-def find_set_problems(folder: str) -> list[str]:
-    """Return what is wrong with the extracts in `folder`, as far as the top of the files tells it."""
+def find_set_problems(folder: str, extracts) -> list[str]:
+    """Return what is wrong with the extracts in `folder`, as far as the top of the files tells it; `extracts` says their kind."""
     # The stage `simulate` makes these, so they need not be there yet.
     if PurePosixPath(folder) == PurePosixPath(DEMONSTRATION):
-        return []
+        return [] if extracts.kind == "identified" else [f"params.yaml, extracts.kind: {folder} is identified, not {extracts.kind}. Correct extracts.kind or extracts.folder."]
     path = extracts_folder(folder).resolve()
     if path.is_relative_to(project_root()) and project_root() / RAW not in path.parents:
         return [f"params.yaml, extracts.folder: {folder} is in the project but not in a folder of its own under {RAW.as_posix()}. Move the extracts there: git ignores it."]
     if not path.is_dir():
         return [f"params.yaml, extracts.folder: there is no folder {folder}. Correct the name, or put the extracts there."]
-    problems = find_extract_problems(folder)
+    problems = []
+    try:
+        problems += find_extract_problems(folder, tables_of_kind(folder, extracts))
+    except InputError as error:
+        problems.append(str(error))
     try:
         load_extract_facts(folder)
     except InputError as error:

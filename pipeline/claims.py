@@ -12,6 +12,8 @@ from pipeline.contrasts import PRIMARY, Fit, Trials
 from pipeline.effect import Draws
 from pipeline.resampling import percentile_interval
 
+COLUMNS = ["claim", "controlled", "ci_low", "ci_high"]
+
 
 def claims_table(figures: pd.DataFrame, published: pd.DataFrame, effects: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     """Return `claims`: claim, published, reproduced, controlled, ci_low, ci_high, in the order of `published`.
@@ -22,12 +24,19 @@ def claims_table(figures: pd.DataFrame, published: pd.DataFrame, effects: pd.Dat
     """
     controlled = pd.concat([controlled_fall(effects), shares], ignore_index=True)
     table = published[["claim", "published"]].merge(figures, on="claim", how="left", validate="one_to_one")
-    return table.merge(controlled, on="claim", how="left", validate="one_to_one")
+    table = table.merge(controlled, on="claim", how="left", validate="one_to_one")
+    return table.astype({name: float for name in ("reproduced", *COLUMNS[1:])})
 
 
 def controlled_fall(effects: pd.DataFrame) -> pd.DataFrame:
-    """Return claim, controlled, ci_low, ci_high of the fall in demand: 100 (1 - complier IRR), minus infinity where unbounded."""
-    row = effects[(effects["estimator"] == "complier") & (effects["outcome"] == PRIMARY)].iloc[0]
+    """Return claim, controlled, ci_low, ci_high of the fall in demand: 100 (1 - complier IRR), minus infinity where unbounded.
+
+    No row where there is no complier effect.
+    """
+    rows = effects[(effects["estimator"] == "complier") & (effects["outcome"] == PRIMARY)]
+    if rows.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    row = rows.iloc[0]
     fall = {name: 100 * (1 - np.exp(row[source])) for name, source in (("controlled", "estimate"), ("ci_low", "ci_high"), ("ci_high", "ci_low"))}
     return pd.DataFrame([{"claim": "fall in demand", **fall}])
 
@@ -35,8 +44,10 @@ def controlled_fall(effects: pd.DataFrame) -> pd.DataFrame:
 def controlled_shares(trials: Trials, fit: Fit, draws: Draws, confidence: float) -> pd.DataFrame:
     """Return claim, controlled, ci_low, ci_high of the shares of callers: percentage points that engagement adds.
 
-    `fit` is the contrast of the referred. NaN where nobody engaged.
+    `fit` is the contrast of the referred. No row where nothing says who engaged, or who called; NaN where nobody engaged.
     """
+    if "n_caller" not in trials.outcomes or not trials.knows_engaged:
+        return pd.DataFrame(columns=COLUMNS)
     called = trials.outcomes["n_caller"]
     rows = []
     for claim, is_inside in (("did not call", called == 0), ("called once or twice", (called >= 1) & (called <= 2))):

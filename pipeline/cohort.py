@@ -64,7 +64,7 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     is_in_study (first referral within the study's dates), is_observed and is_observed_in_claim (the contact extract
     covers the months before and after), is_linked (a contact before time zero, however long before),
     is_linked_in_claim (one in the accounting period before, so that there is something to fall), is_at_risk (alive,
-    in the area, not in custody and not in hospital on the index day), is_recent (a contact within trigger_months),
+    in the area, not in custody and not in hospital on the index day), is_recent (a contact within trigger_months, or not asked for),
     is_claim_period (referred and accounting period complete within the claim's dates), is_triggered (all that the
     comparison asks for) and in_claim. Raises InputError when the windows lie outside the extract for too many referred people.
     """
@@ -80,7 +80,8 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     table["is_linked"] = last["last_on"].notna()
     table["is_at_risk"] = last["is_at_risk"].astype(bool)
     table["is_linked_in_claim"] = last["last_on"] >= index_on - pd.DateOffset(months=claim.months)
-    table["is_recent"] = last["last_on"] >= index_on - pd.DateOffset(months=panel.trigger_months)
+    recent = last["last_on"] >= index_on - pd.DateOffset(months=panel.trigger_months)
+    table["is_recent"] = recent | (not panel.needs_recent_contact)
     claim_from, complete_by = days(claim.referred_from, claim.complete_by)
     table["is_claim_period"] = (index_on >= claim_from) & (index_on + pd.DateOffset(months=claim.months) <= complete_by)
     table["is_triggered"] = table[["is_in_study", "is_distinct", "is_observed", "is_linked", "is_at_risk", "is_recent"]].all(axis=1)
@@ -135,11 +136,13 @@ def draw_comparisons(incidents, referred, person_exits, study, panel) -> pd.Data
     """Return the comparison person-trials: person_id, index_month, index_on.
 
     In every month with a triggered referral, each person in the contact records is dealt a day of that month; eligible
-    is who by that day was not referred, made contact within trigger_months and could make contact on that day.
+    is who by that day was not referred, made contact within trigger_months (where needs_recent_contact) and could make contact on that day.
     At most comparisons_per_month of them are drawn. Day and draw come from a hash of seed, month and person,
     so that one more person in the data changes nobody else's.
     """
     months = referred.loc[referred["is_triggered"], "index_on"].dt.to_period("M").drop_duplicates().dt.to_timestamp()
+    # Where no recent contact is asked for, one before the index day will do, as it does for the referred.
+    reach = f"INTERVAL {int(panel.trigger_months)} MONTH" if panel.needs_recent_contact else "INTERVAL 1000 YEAR"
     con = connect(incidents=incidents[["person_id", "received_on"]], person_exits=person_exits)
     con.register("months", months.to_frame("index_month"))
     con.register("referred", referred.loc[referred["person_id"].notna(), ["person_id", "index_on"]])
@@ -148,7 +151,7 @@ def draw_comparisons(incidents, referred, person_exits, study, panel) -> pd.Data
         candidates AS (  -- a contact in the month or up to trigger_months before it: the trigger itself is checked below
             SELECT DISTINCT person_id, index_month::DATE AS index_month
             FROM contact_days JOIN months
-              ON received_on >= index_month - INTERVAL {int(panel.trigger_months)} MONTH AND received_on < index_month + INTERVAL 1 MONTH
+              ON received_on >= index_month - {reach} AND received_on < index_month + INTERVAL 1 MONTH
         ),
         spans AS (
             SELECT *, greatest(index_month, DATE '{study.referrals_from}') AS first_day,
@@ -164,7 +167,7 @@ def draw_comparisons(incidents, referred, person_exits, study, panel) -> pd.Data
         recent AS (
             SELECT dealt.* FROM dealt ASOF JOIN contact_days
               ON dealt.person_id = contact_days.person_id AND dealt.index_on > contact_days.received_on
-            WHERE contact_days.received_on >= dealt.index_on - INTERVAL {int(panel.trigger_months)} MONTH
+            WHERE contact_days.received_on >= dealt.index_on - {reach}
         ),
         eligible AS (
             SELECT * FROM recent AS trial
@@ -261,7 +264,18 @@ def check_exits(cohort: pd.DataFrame, person_exits: pd.DataFrame, persons: pd.Da
 
 
 def check_size(cohort: pd.DataFrame, minimum: int) -> pd.DataFrame:
-    """Return `cohort`; raise InputError when an arm of the comparison or the claim has too few people."""
+    """Return `cohort`; raise InputError when an arm of the comparison has too few people or the claim has none."""
+    check_arms(cohort, minimum)
+    if not cohort["in_claim"].any():
+        raise InputError(
+            "Cohort, claim: nobody was accepted (referrals.csv, accepted), engaged (first_contact_on within claim.months of the first referral), "
+            "referred within the claim's dates and known to the police before. Check these columns, and the section claim of params.yaml."
+        )
+    return cohort
+
+
+def check_arms(cohort: pd.DataFrame, minimum: int) -> pd.DataFrame:
+    """Return `cohort`; raise InputError when an arm of the comparison has too few people."""
     triggered = cohort[cohort["is_triggered"]]
     people = triggered.groupby("arm")["person_id"].nunique().reindex(["referred", "not_yet_referred"], fill_value=0)
     InputError.collect([
@@ -269,9 +283,4 @@ def check_size(cohort: pd.DataFrame, minimum: int) -> pd.DataFrame:
         "Widen the study's dates or panel.trigger_months, or check that the extracts belong together."
         for arm in people.index[people < minimum]
     ])
-    if not cohort["in_claim"].any():
-        raise InputError(
-            "Cohort, claim: nobody was accepted (referrals.csv, accepted), engaged (first_contact_on within claim.months of the first referral), "
-            "referred within the claim's dates and known to the police before. Check these columns, and the section claim of params.yaml."
-        )
     return cohort

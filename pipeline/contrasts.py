@@ -40,6 +40,7 @@ class Trials(NamedTuple):
     columns: list[str]  # names of the covariates
     outcomes: dict[str, np.ndarray]  # per outcome the sum after time zero
     exposure: dict[str, np.ndarray]  # per outcome the days behind it
+    knows_engaged: bool = True  # whether anything says who engaged; a ready panel may not
 
 
 class Fit(NamedTuple):
@@ -52,6 +53,12 @@ class Fit(NamedTuple):
     starts: dict[str, Start]  # where resamples start: of the propensity, and per outcome that has coefficients
 
 
+def list_outcomes(panel: pd.DataFrame) -> list[str]:
+    """Return the outcomes that `panel` counts, the primary first: a ready panel may have fewer than ours, or others."""
+    found = [name for name in panel.columns if name not in ("trial_id", "month", "exposure_days")]
+    return sorted(found, key=lambda name: OUTCOMES.index(name) if name in OUTCOMES else len(OUTCOMES))
+
+
 def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) -> pd.DataFrame:
     """Return per trial_id the outcomes and exposure_days summed over months 0 to `months_after` - 1.
 
@@ -59,17 +66,22 @@ def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) 
     later (next_referred_on); for everybody else they equal n_contacts and exposure_days.
     Raises InputError when the panel is shorter than `months_after`.
     """
-    after = panel[panel["month"].between(0, months_after - 1)]
+    after, outcomes = panel[panel["month"].between(0, months_after - 1)], list_outcomes(panel)
     found = after["month"].max() + 1 if len(after) else 0
     if found < months_after:
         raise InputError(f"Table panel: {found} months after time zero, {months_after} are wanted. Lower months_after or rerun 03_panel.")
     trials = cohort[["trial_id", "index_on", "next_referred_on"]]
-    after = after[["trial_id", "month", "exposure_days", *OUTCOMES]].merge(trials, on="trial_id", how="inner", validate="many_to_one")
-    days_to_referral = (after["next_referred_on"] - after["index_on"]).dt.days
-    is_followed = days_to_referral.isna() | (days_to_referral >= (after["month"] + 1) * DAYS_IN_MONTH)
+    after = after[["trial_id", "month", "exposure_days", *outcomes]].merge(trials, on="trial_id", how="inner", validate="many_to_one")
+    is_followed = after["next_referred_on"].isna() | (whole_months(after["index_on"], after["next_referred_on"]) > after["month"])
     after[CENSORED] = after[PRIMARY].where(is_followed, 0)
     after["exposure_days_censored"] = after["exposure_days"].where(is_followed, 0)
-    return after.groupby("trial_id", as_index=False)[["exposure_days", *OUTCOMES, CENSORED, "exposure_days_censored"]].sum()
+    return after.groupby("trial_id", as_index=False)[["exposure_days", *outcomes, CENSORED, "exposure_days_censored"]].sum()
+
+
+def whole_months(first: pd.Series, last: pd.Series) -> pd.Series:
+    """Return how many whole months lie between two dates; a month past a month's last day is over on that last day."""
+    steps = (last.dt.year - first.dt.year) * 12 + last.dt.month - first.dt.month
+    return steps - (last.dt.day < np.minimum(first.dt.day, last.dt.days_in_month))
 
 
 def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index, months_after: int) -> Trials:
@@ -87,17 +99,19 @@ def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index
         if is_missing
     ])
     matrix, columns = design_matrix(rows)
+    outcomes = list_outcomes(panel)
     exposure = rows["exposure_days"].to_numpy(float)
     return Trials(
         trial_id=rows["trial_id"].to_numpy(),
         person=persons.get_indexer(rows["person_id"]),
         month=pd.factorize(rows["index_month"], sort=True)[0],
         is_referred=is_referred,
-        is_engaged=is_referred & rows["is_engaged"].to_numpy(bool),
+        is_engaged=is_referred & rows["is_engaged"].fillna(False).to_numpy(bool),
         design=orthogonal(matrix),
         columns=columns,
-        outcomes={name: rows[name].to_numpy(float) for name in [*OUTCOMES, CENSORED]},
-        exposure={name: exposure for name in OUTCOMES} | {CENSORED: rows["exposure_days_censored"].to_numpy(float)},
+        outcomes={name: rows[name].to_numpy(float) for name in [*outcomes, CENSORED]},
+        exposure={name: exposure for name in outcomes} | {CENSORED: rows["exposure_days_censored"].to_numpy(float)},
+        knows_engaged=bool(rows.loc[is_referred, "is_engaged"].notna().all()),
     )
 
 

@@ -34,14 +34,18 @@ def decompose(clients: pd.DataFrame, cells: tuple, inverse: float, often: np.nda
     `clients` comes from pipeline.naive.sum_before_after, `cells` from calendar_cells, `inverse` is 1 / complier IRR
     and `inverse_draws` its draws. `often` and `often_cells` hold, per draw (rows), how often each client and each
     comparison trial (columns) was drawn. The interval is of percentage_points, the parts' share of contacts before.
+    No rows where there is no claim cohort or no complier effect.
     """
+    columns = ["contacts_per_client", "percentage_points", "log_share"]
+    if clients.empty or not np.isfinite(inverse):
+        return pd.DataFrame(columns=["part", "position", *columns, "ci_low", "ci_high"])
     everyone = split_fall(clients, calendar_factors(clients, cells, np.ones(often_cells.shape[1]), months), inverse, np.ones(len(clients)))
     drawn = np.array([
         split_fall(clients, calendar_factors(clients, cells, comparison, months), one, client)[:, 1]
         for client, comparison, one in zip(often, often_cells, inverse_draws)
     ])
     intervals = [percentile_interval(drawn[:, part], confidence) for part in range(len(PARTS))]
-    table = pd.DataFrame(everyone, columns=["contacts_per_client", "percentage_points", "log_share"])
+    table = pd.DataFrame(everyone, columns=columns)
     table.insert(0, "part", PARTS)
     table.insert(1, "position", range(len(PARTS)))
     return table.assign(ci_low=[low for low, _ in intervals], ci_high=[high for _, high in intervals])

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, OUTCOMES, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
+from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.resampling import refit, normal_interval, percentile_interval, run_draws
@@ -59,12 +59,12 @@ def list_persons(cohort: pd.DataFrame) -> pd.Index:
     return pd.Index(np.unique(cohort["person_id"]), name="person_id")
 
 
-def fit_effects(trials: Trials, outcomes: tuple = (*OUTCOMES, CENSORED)) -> Fits:
-    """Return the full sample's fits, the effect of referral for each of `outcomes` (the primary always among them).
+def fit_effects(trials: Trials, outcomes: tuple = ()) -> Fits:
+    """Return the full sample's fits, the effect of referral for each of `outcomes` (the primary always among them; all by default).
 
     Raises InputError when the referred and the others cannot be compared.
     """
-    referral = fit_contrast(trials, trials.is_referred, list(outcomes))
+    referral = fit_contrast(trials, trials.is_referred, list(outcomes or trials.outcomes))
     if referral is None or np.isnan(referral.coefficients[PRIMARY]).any():
         raise InputError(
             "Effect of referral: an arm has no contacts after time zero, or the arms can be told apart completely. "
@@ -195,7 +195,7 @@ def complier_interval(point: float, draws: np.ndarray, confidence: float) -> dic
 def effect_rows(trials: Trials, fits: Fits, draws: Draws, unengaged_irr: list[float], confidence: float) -> pd.DataFrame:
     """Return the controlled rows of `effects` (columns in COLUMNS; estimates are log IRR).
 
-    p-values are raw: the report states Holm's correction over the secondary outcomes.
+    Where nothing says who engaged, only the rows of referral. p-values are raw: the report states Holm's correction over the secondary outcomes.
     """
     referred = trials.is_referred
     everyone, never = np.ones_like(referred), referred & ~trials.is_engaged
@@ -205,8 +205,12 @@ def effect_rows(trials: Trials, fits: Fits, draws: Draws, unengaged_irr: list[fl
         point = fits.referral.coefficients[outcome][-1]
         referral = dict(estimate=point, **normal_interval(point, draws.referral[outcome], confidence))
         rows.append(effect_row(trials, everyone, name, "not_yet_referred", f"sequential_trials{suffix}", "referral", referral))
+        if not trials.knows_engaged:
+            continue
         complier = complier_interval(*complier_draws(trials, fits, draws, outcome), confidence)
         rows.append(effect_row(trials, everyone, name, "not_yet_referred", f"complier{suffix}", "engaged", complier))
+    if not trials.knows_engaged:
+        return pd.DataFrame(rows, columns=COLUMNS)
     for theta in unengaged_irr:
         complier = complier_interval(*complier_draws(trials, fits, draws, PRIMARY, theta), confidence)
         if theta != 1:

@@ -21,14 +21,11 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
 
     `balance` is that of stage 03, `effects` the rows of pipeline.effect, `pre_trend` the joint test of the event
     study, `pass_marks` anything with the values of that section of params.yaml as attributes. A value that could not
-    be worked out fails.
+    be worked out fails; the two checks of engaging are left out where nothing says who engaged.
     """
     compared = balance[balance["comparison"] == "not_yet_referred"]
-    falsification = effects[effects["estimand"] == "never_engaged"].iloc[0]
-    detectable = np.exp(-detectable_difference(falsification["std_error"]))
-    power = f"; it could find a ratio below {detectable:.2f} or above {1 / detectable:.2f}" if np.isfinite(detectable) else ""
-    inverse_low, _ = percentile_interval(complier_draws(trials, fits, draws)[1], confidence)
-    drawn = np.concatenate([draws.referral[PRIMARY], complier_draws(trials, fits, draws)[1]])
+    inverse = complier_draws(trials, fits, draws)[1]
+    drawn = np.concatenate([draws.referral[PRIMARY], inverse if trials.knows_engaged else []])
     rows = [
         at_most("balance", compared["smd_after"].abs().max(), pass_marks.balance_at_most,
                 "The largest standardised difference between the arms that weighting leaves."),
@@ -38,9 +35,7 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
                  "The share of the referred for whom comparison people with as high a probability of referral exist."),
         at_least("pre-trend", pre_trend["p_value"], pass_marks.pre_trend_p_at_least,
                  "The p-value of the joint test that both arms moved alike before time zero; the weights make them so in part."),
-        at_least("falsification", falsification["p_value"], pass_marks.falsification_p_at_least,
-                 "The p-value of the test that the referred who never engaged fared like the comparison people"
-                 f"{power}."),
+        *([check_falsification(effects, pass_marks)] if trials.knows_engaged else []),
         dict(check="later referred", value=later_referred_share(trials, fits.referral), pass_mark=np.nan, passed=True,
              meaning="The share of the comparison's contacts that follow a referral of their own: up to that share of the effect of referral "
              "stays hidden, so the estimate errs towards no effect. No pass mark, because the direction is known."),
@@ -50,12 +45,26 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
                  "The number of people behind the smaller arm: too few make an interval too narrow."),
         at_least("convergence", np.isfinite(drawn).mean(), pass_marks.converged_at_least,
                  "The share of resamples in which every model gave a number."),
-        at_least("complier denominator", inverse_low, 0.0,
-                 "The lower end of contacts averted per contact made by the engaged; at zero or below the interval is unbounded."),
+        *([check_denominator(inverse, confidence)] if trials.knows_engaged else []),
         dict(check="dispersion", value=dispersion(trials, fits.referral), pass_mark=np.nan, passed=True,
              meaning="The variance of contacts over that of a Poisson count; intervals resample people and do not rest on it."),
     ]
     return pd.DataFrame(rows).astype({"value": float, "pass_mark": float, "passed": bool})
+
+
+def check_falsification(effects: pd.DataFrame, pass_marks) -> dict:
+    """Return the row of the falsification test, with what it could find."""
+    falsification = effects[effects["estimand"] == "never_engaged"].iloc[0]
+    detectable = np.exp(-detectable_difference(falsification["std_error"]))
+    power = f"; it could find a ratio below {detectable:.2f} or above {1 / detectable:.2f}" if np.isfinite(detectable) else ""
+    meaning = f"The p-value of the test that the referred who never engaged fared like the comparison people{power}."
+    return at_least("falsification", falsification["p_value"], pass_marks.falsification_p_at_least, meaning)
+
+
+def check_denominator(inverse: np.ndarray, confidence: float) -> dict:
+    """Return the row of the lower end of the complier inverse, from its draws."""
+    meaning = "The lower end of contacts averted per contact made by the engaged; at zero or below the interval is unbounded."
+    return at_least("complier denominator", percentile_interval(inverse, confidence)[0], 0.0, meaning)
 
 
 def control_checks(model_checks: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:

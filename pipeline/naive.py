@@ -16,12 +16,11 @@ from pipeline.resampling import normal_interval
 def sum_before_after(cohort: pd.DataFrame, panel: pd.DataFrame, months: int, outcomes: list[str]) -> pd.DataFrame:
     """Return one row per member of the claim cohort: person_id, index_month, and per outcome <outcome>_before and _after.
 
-    Also exposure_days_before and exposure_days_after. Both periods are `months` long. Raises InputError when nobody
-    belongs to the claim cohort or the panel is shorter than `months` on either side.
+    Also exposure_days_before and exposure_days_after. Both periods are `months` long. Without rows where nobody belongs
+    to the claim cohort, as in a panel that does not say who engaged. Raises InputError when the panel is shorter
+    than `months` on either side.
     """
     members = cohort.loc[cohort["in_claim"], ["trial_id", "person_id", "index_month"]]
-    if members.empty:
-        raise InputError("Table cohort: nobody belongs to the claim cohort. Check claim.referred_from and claim.complete_by in params.yaml.")
     if panel["month"].min() > -months or panel["month"].max() < months - 1:
         raise InputError(f"Table panel: shorter than claim.months = {months} before or after time zero. Rerun 03_panel.")
     near = panel[panel["trial_id"].isin(members["trial_id"]) & panel["month"].between(-months, months - 1)]
@@ -33,18 +32,18 @@ def sum_before_after(cohort: pd.DataFrame, panel: pd.DataFrame, months: int, out
 
 
 def claim_figures(clients: pd.DataFrame) -> pd.DataFrame:
-    """Return the published figures recounted: claim, reproduced (percent; the number of clients for `clients`).
+    """Return the published figures recounted: claim, reproduced (percent; the number of clients for `clients`); no row that cannot be counted.
 
     `clients` comes from sum_before_after. "fall in demand" counts all roles; the other two the caller role, as the
     published words do ("did not contact the police").
     """
-    called = clients["n_caller_after"]
-    figures = {
-        "fall in demand": percent_fall(clients["n_contacts_before"].sum(), clients["n_contacts_after"].sum()),
-        "did not call": 100 * float((called == 0).mean()),
-        "called once or twice": 100 * float(called.between(1, 2).mean()),
-        "clients": float(len(clients)),
-    }
+    if clients.empty:
+        return pd.DataFrame({"claim": pd.Series(dtype="str"), "reproduced": pd.Series(dtype=float)})
+    figures = {"fall in demand": percent_fall(clients["n_contacts_before"].sum(), clients["n_contacts_after"].sum())}
+    if "n_caller_after" in clients:
+        called = clients["n_caller_after"]
+        figures |= {"did not call": 100 * float((called == 0).mean()), "called once or twice": 100 * float(called.between(1, 2).mean())}
+    figures |= {"clients": float(len(clients))}
     return pd.DataFrame({"claim": list(figures), "reproduced": list(figures.values())})
 
 
@@ -59,7 +58,7 @@ def naive_rows(clients: pd.DataFrame, often: np.ndarray, outcomes: list[str], co
     `often` holds, per draw (rows), how often each row of `clients` (columns) was drawn.
     """
     rows = []
-    for outcome in outcomes:
+    for outcome in outcomes if len(clients) else []:
         before, after = clients[f"{outcome}_before"].to_numpy(float), clients[f"{outcome}_after"].to_numpy(float)
         estimate, drawn = float(log_ratio(after.sum(), before.sum())), log_ratio(often @ after, often @ before)
         names = dict(outcome=outcome, comparison="none", estimator="naive", estimand="before_after")

@@ -36,6 +36,9 @@ class Section(BaseModel):
 
 class Extracts(Section):
     folder: Annotated[str, Field(min_length=1)]
+    kind: Literal["identified", "pseudonymised", "panel"]
+    outcomes: list[Annotated[str, Field(min_length=1)]]
+    covariates: list[Annotated[str, Field(min_length=1)]]
 
 
 class Simulate(Section):
@@ -112,6 +115,7 @@ class Panel(Section):
     months_after: Months
     washout_days: Annotated[int, Field(ge=0, le=365)]
     trigger_months: Months
+    needs_recent_contact: bool
     lag_edges: Annotated[list[Months], Field(min_length=1)]
     comparisons_per_month: Count
     minimum_cohort: Count

@@ -173,7 +173,7 @@ def write_report(context: dict) -> str:
 
 def public_text(root: Path) -> str:
     """Return text of the project at `root` that holds nobody's details: templates, parameters, notebooks, modules."""
-    paths = [*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py"), *(root / "notebooks").glob("*.ipynb"), root / "params.yaml"]
+    paths = [*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py"), *(root / "notebooks").rglob("*.ipynb"), root / "params.yaml"]
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file())
 
 

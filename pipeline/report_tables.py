@@ -219,7 +219,9 @@ def differ_in_one(sensitivity: pd.DataFrame) -> pd.DataFrame:
         return sensitivity
     plan = primary.iloc[0]
     other_design = (sensitivity[["comparison", "estimator"]] != plan[["comparison", "estimator"]]).any(axis=1)
-    other = (sensitivity[["months_after", "washout_days", "accept_from"]] != plan[["months_after", "washout_days", "accept_from"]]).sum(axis=1)
+    # A threshold is missing where linking was done elsewhere, and then it is the same in all rows.
+    chosen = sensitivity[["months_after", "washout_days", "accept_from"]].astype(float).fillna(-1)
+    other = (chosen != plan[chosen.columns].astype(float).fillna(-1)).sum(axis=1)
     return sensitivity[other + other_design <= 1]
 
 

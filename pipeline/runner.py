@@ -1,5 +1,7 @@
-"""Runs one notebook as a stage: `python -m pipeline.runner 03_panel`.
+"""Runs one notebook as a stage: `python -m pipeline.runner 03_panel`, or `python -m pipeline.runner 03_panel panel`.
 
+The second argument is extracts.kind. A kind for which a stage has another story to tell has a notebook of its own,
+notebooks/<kind>/<stage>.ipynb; else notebooks/<stage>.ipynb runs, for every kind.
 The notebook gets exactly the sections of params.yaml that its stage declares in dvc.yaml. It is executed
 into a folder that only its owner can read, because a failed notebook and its traceback hold data; the copy
 reaches reports/ only on success, without what was printed to stderr.
@@ -31,8 +33,14 @@ def declared_sections(stage: str) -> list[str]:
     return stages[stage].get("params", [])
 
 
-def execute_stage(stage: str) -> Path:
-    """Execute the notebook of `stage` and return where the executed copy lies, on the secure disk.
+def find_notebook(stage: str, kind: str) -> str:
+    """Return the notebook of `stage` for extracts of this `kind`, from the project's folder."""
+    own = f"notebooks/{kind}/{stage}.ipynb"
+    return own if (project_root() / own).is_file() else f"notebooks/{stage}.ipynb"
+
+
+def execute_stage(stage: str, kind: str = "identified") -> Path:
+    """Execute the notebook of `stage` for extracts of this `kind` and return where the executed copy lies, on the secure disk.
 
     Raises InputError with our own message, or with the exception's type and cell but never its text.
     """
@@ -43,19 +51,19 @@ def execute_stage(stage: str) -> Path:
     sections = load_sections(*declared_sections(stage))
     check_params(sections)
     private_folder("executed")
-    executed = EXECUTED / f"{stage}.ipynb"
+    executed, notebook = EXECUTED / f"{stage}.ipynb", find_notebook(stage, kind)
     # Warnings of the kernel print temporary paths and, at worst, values.
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:
         execute_notebook(
-            f"notebooks/{stage}.ipynb", executed, parameters={"sections": sections}, kernel_name="python3", extra_arguments=["--log-level=ERROR"]
+            notebook, executed, parameters={"sections": sections}, kernel_name="python3", extra_arguments=["--log-level=ERROR"]
         )
     except PapermillExecutionError as error:
-        raise InputError(describe_failure(stage, error)) from None
+        raise InputError(describe_failure(stage, error, notebook)) from None
     return executed
 
 
-def describe_failure(stage: str, error) -> str:
+def describe_failure(stage: str, error, notebook: str) -> str:
     """Return what a user may see of a failed notebook.
 
     `error` is papermill's: its ename and evalue are the exception's type and text, cell_index the cell counted from 0.
@@ -63,7 +71,7 @@ def describe_failure(stage: str, error) -> str:
     if error.ename == InputError.__name__:
         return f"{stage} stopped.\n{error.evalue}"
     return (
-        f"{stage} stopped in cell {error.cell_index} of notebooks/{stage}.ipynb with {error.ename}. Its text may hold data and is not shown; "
+        f"{stage} stopped in cell {error.cell_index} of {notebook} with {error.ename}. Its text may hold data and is not shown; "
         f"whoever may see the data finds it in {(EXECUTED / stage).as_posix()}.ipynb."
     )
 
@@ -77,11 +85,11 @@ def publish_notebook(stage: str, executed: Path) -> None:
     replace_file(PUBLISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
 
 
-def main(stage: str) -> int:
-    """Run `stage` from the project's root and return the exit code."""
+def main(stage: str, kind: str = "identified") -> int:
+    """Run `stage` for extracts of this `kind` from the project's root and return the exit code."""
     try:
         os.chdir(project_root())
-        publish_notebook(stage, execute_stage(stage))
+        publish_notebook(stage, execute_stage(stage, kind))
     except InputError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -89,6 +97,6 @@ def main(stage: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("Usage: python -m pipeline.runner STAGE, for example 03_panel.")
-    sys.exit(main(sys.argv[1]))
+    if len(sys.argv) not in (2, 3):
+        sys.exit("Usage: python -m pipeline.runner STAGE [KIND], for example 03_panel identified.")
+    sys.exit(main(*sys.argv[1:]))

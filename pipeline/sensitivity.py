@@ -16,7 +16,9 @@ in the table, marked, and never share an axis with the others.
                          of people in two periods, whose Poisson estimate is this ratio of sums)
     referred_later       invalid: against people known to be referred later, still before it
 
-Builds on pipeline.cohort, pipeline.panel, pipeline.contrasts, pipeline.effect, pipeline.resampling.
+Where nothing says who engaged, all rows are the log IRR of being referred, and the conditional designs are left out.
+
+Builds on pipeline.contrasts, pipeline.effect, pipeline.resampling.
 """
 
 from itertools import product
@@ -25,37 +27,36 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from pipeline.cohort import build_cohort
 from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, assemble_trials, fit_contrast, fit_outcome, refit_contrasts
 from pipeline.effect import complier_interval, complier_inverse, fit_within, group_totals, refit_within
 from pipeline.errors import InputError
 from pipeline.model_checks import keep_trials
-from pipeline.panel import build_panel
 from pipeline.resampling import Start, draw_multiplicities, normal_interval, refit_together, start_from
 
 COLUMNS = ["months_after", "washout_days", "accept_from", "comparison", "estimator", "is_valid", "is_primary", "estimate", "std_error", "ci_low", "ci_high", "n_people"]
 INVALID = {"naive": "none", "fixed_effects": "not_yet_referred", "referred_later": "referred_later"}
 
 
-def estimate_specifications(resolved: dict, contact_facts, referral_facts, study, claim, panel, accept_from: float, sensitivity, confidence: float, seed: int, processes: int) -> pd.DataFrame:
+def estimate_specifications(sources: dict, panel, accept_from: float, sensitivity, confidence: float, seed: int, processes: int, is_linked_here: bool = True) -> pd.DataFrame:
     """Return `sensitivity`, one row per specification (COLUMNS; estimates are log IRR), the plan's own values included.
 
-    `resolved` holds links, persons and person_exits per accept threshold (pipeline.thresholds), `accept_from` is the
-    plan's; `sensitivity` has the lists months_after and washout_days and the number of draws. Prints one line per
+    `sources` holds per accept threshold what cohort and months are made from (pipeline.sources), `accept_from` is the
+    plan's; where linking was done elsewhere (not `is_linked_here`) accept_from is missing in the rows. `sensitivity` has the lists months_after and washout_days and the number of draws. Prints one line per
     finished group of specifications; a window in which too few people can be followed is left out, and said so.
     Raises InputError when none is left.
     """
     windows = sorted({*sensitivity.months_after, panel.months_after})
     washouts = sorted({*sensitivity.washout_days, panel.washout_days})
-    jobs = list(product(sorted(resolved), windows))
+    jobs = list(product(sorted(sources), windows))
     calls = (
-        delayed(estimate_window)(resolved[threshold], contact_facts, referral_facts, study, claim, panel, threshold == accept_from, window, washouts, sensitivity.draws, confidence, seed)
+        delayed(estimate_window)(sources[threshold], panel, threshold == accept_from, window, washouts, sensitivity.draws, confidence, seed)
         for threshold, window in jobs
     )
     frames = []
     finished = Parallel(n_jobs=processes, return_as="generator")(calls)
     for number, ((threshold, window), rows) in enumerate(zip(jobs, finished), start=1):
-        print(f"{number} of {len(jobs)}: links from {threshold:g}, {window} months after" + ("" if len(rows) else ", left out: too few people can be followed"), flush=True)
+        linked = f"links from {threshold:g}" if is_linked_here else "linked elsewhere"
+        print(f"{number} of {len(jobs)}: {linked}, {window} months after" + ("" if len(rows) else ", left out: too few people can be followed"), flush=True)
         if len(rows):
             frames.append(rows.assign(accept_from=threshold, months_after=window))
     if not frames:
@@ -63,20 +64,21 @@ def estimate_specifications(resolved: dict, contact_facts, referral_facts, study
     table = pd.concat(frames, ignore_index=True)
     plan = (table["accept_from"] == accept_from) & (table["months_after"] == panel.months_after) & (table["washout_days"] == panel.washout_days)
     table["is_primary"] = plan & (table["estimator"] == "doubly_robust")
+    if not is_linked_here:
+        table["accept_from"] = np.nan
     order = ["is_valid", "is_primary", "months_after", "washout_days", "accept_from", "comparison", "estimator"]
     return table.sort_values(order, ascending=[False, False, True, True, True, True, True], ignore_index=True)[COLUMNS]
 
 
-def estimate_window(resolved: tuple, contact_facts, referral_facts, study, claim, panel, is_planned_threshold: bool, months_after: int, washouts: list[int], draws: int, confidence: float, seed: int) -> pd.DataFrame:
+def estimate_window(source, panel, is_planned_threshold: bool, months_after: int, washouts: list[int], draws: int, confidence: float, seed: int) -> pd.DataFrame:
     """Return the rows of one accept threshold and follow-up window, all washouts; no row where too few people can be followed.
 
     The designs that are conditional on unselective engagement and the invalid ones are shown for the planned
     threshold, the invalid ones for the planned washout only.
     """
-    links, persons, person_exits = resolved
     chosen = panel.model_copy(update={"months_after": months_after})
     try:
-        cohort = build_cohort(links, persons, person_exits, contact_facts, referral_facts, study, claim, chosen)
+        cohort = source.cohort(chosen)
     except InputError:  # too few people, or a window outside the extract: said in the progress lines
         return pd.DataFrame()
     people = pd.Index(np.unique(cohort["person_id"]))
@@ -86,10 +88,10 @@ def estimate_window(resolved: tuple, contact_facts, referral_facts, study, claim
         with_invalid = is_planned_threshold and washout_days == panel.washout_days
         # Only the invalid designs look at the months before: the others have them in the cohort already.
         months_before = max(panel.months_before, months_after) if with_invalid else 0
-        months = build_panel(cohort, links, contact_facts, person_exits, study, months_before, months_after, washout_days)
+        months = source.months(cohort, months_before, months_after, washout_days)
         trials = assemble_trials(cohort, months, people, months_after)
         found = estimate_valid(trials, multiplicities, confidence)
-        if is_planned_threshold:
+        if is_planned_threshold and trials.knows_engaged:
             found |= estimate_conditional(trials, multiplicities, confidence)
         if with_invalid:
             found |= estimate_invalid(trials, before_and_after(cohort, months, trials, months_after), multiplicities, confidence)
@@ -97,10 +99,15 @@ def estimate_window(resolved: tuple, contact_facts, referral_facts, study, claim
     return pd.DataFrame(rows)
 
 
+def focus_of(trials: Trials) -> np.ndarray:
+    """Return whose effect the rows are: the engaged, or everyone referred where nothing says who engaged."""
+    return trials.is_engaged if trials.knows_engaged else trials.is_referred
+
+
 def describe_row(estimator: str, interval: dict, trials: Trials, washout_days: int) -> dict:
     """Return the row of one estimate, with the number of people behind it."""
     comparison = INVALID.get(estimator, "never_engaged" if estimator == "lagged_outcome" else "not_yet_referred")
-    used = {"naive": trials.is_engaged, "lagged_outcome": trials.is_referred}.get(estimator, np.ones_like(trials.is_referred))
+    used = {"naive": focus_of(trials), "lagged_outcome": trials.is_referred}.get(estimator, np.ones_like(trials.is_referred))
     values = {name: interval[name] for name in ("estimate", "std_error", "ci_low", "ci_high")}
     names = dict(washout_days=washout_days, comparison=comparison, estimator=estimator, is_valid=estimator not in INVALID)
     return names | values | dict(n_people=len(np.unique(trials.person[used])))
@@ -129,6 +136,8 @@ def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float
         drawn["censored"].append(deltas[CENSORED])
         drawn["weights_only"].append(weighted_log_ratio(trials, weights * often))
         drawn["outcome_regression"].append(refit_unweighted(trials, X, often, start))
+    if not trials.knows_engaged:
+        return {name: dict(estimate=float(point)) | normal_interval(point, np.array(drawn[name]), confidence) for name, point in points.items()}
     once = group_totals(trials, PRIMARY, np.ones((1, multiplicities.shape[1])))
     totals = group_totals(trials, PRIMARY, multiplicities)
     return {
@@ -186,13 +195,13 @@ def before_and_after(cohort: pd.DataFrame, months: pd.DataFrame, trials: Trials,
 def estimate_invalid(trials: Trials, spans: pd.DataFrame, multiplicities: np.ndarray, confidence: float) -> dict[str, dict]:
     """Return the estimates that the audit found invalid; `spans` comes from before_and_after."""
     before, after = spans["n_before"].to_numpy(), spans["n_after"].to_numpy()
-    pool = ~trials.is_referred
-    kept = trials.is_engaged | spans["is_later"].to_numpy()
+    pool, focus = ~trials.is_referred, focus_of(trials)
+    kept = focus | spans["is_later"].to_numpy()
     later = keep_trials(trials, kept)
-    fit = fit_contrast(later, later.is_engaged, [PRIMARY])
+    fit = fit_contrast(later, focus[kept], [PRIMARY])
 
     def ratios(often: np.ndarray) -> tuple[float, float]:
-        sums = [values[side] @ often[side].astype(float) for side in (trials.is_engaged, pool) for values in (after, before)]
+        sums = [values[side] @ often[side].astype(float) for side in (focus, pool) for values in (after, before)]
         with np.errstate(divide="ignore", invalid="ignore"):
             engaged, compared = np.log(sums[0]) - np.log(sums[1]), np.log(sums[2]) - np.log(sums[3])
         return engaged, engaged - compared

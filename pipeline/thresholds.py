@@ -15,9 +15,9 @@ def resolve_thresholds(planned: tuple, scored: tuple, thresholds: list[float], a
     """Return, per threshold, links, persons and person_exits; for the plan's `accept_from` just the `planned` ones.
 
     `planned` holds links, persons and person_exits of stage 02, `scored` its contact_identities, pairs and
-    register_pairs.
+    register_pairs. Where linking was done elsewhere nothing is scored, and the planned people are the only ones.
     """
-    wanted = sorted({*thresholds, accept_from})
+    wanted = sorted({*thresholds, accept_from}) if len(scored[0]) else [accept_from]
     return {threshold: planned if threshold == accept_from else resolve_again(planned, scored, threshold, person_key) for threshold in wanted}
 
 

@@ -32,22 +32,42 @@ def design_matrix(cohort: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Return the covariates at time zero as a matrix with an intercept first, and the names of its columns.
 
     The trajectory (log of 1 + contacts in each span of months before time zero and within the trigger's months, their
-    squares, log of days since the last contact), the contact mix, age and sex with indicators of missing ones, the districts with many referred
+    squares, log of days since the last contact), the contact mix, age, sex and further covariates with indicators of missing ones, the districts with many referred
     people, calendar (restricted cubic spline of the month) and season (one harmonic). Columns without variation and
     columns that depend on earlier ones are left out, so the propensity and the outcome model can share the matrix.
-    Expects triggered person-trials: their contact mix is never missing.
+    Expects triggered person-trials. What is missing for everybody is left out; what is missing for some has an indicator.
     """
     columns = {"intercept": np.ones(len(cohort))}
     for name in [*lag_columns(cohort), "n_recent"]:
         columns[f"log_{name[2:]}"] = np.log1p(cohort[name].to_numpy(float))
         columns[f"log_{name[2:]}_squared"] = columns[f"log_{name[2:]}"] ** 2
-    columns["log_days_since_contact"] = np.log(cohort["days_since_contact"].to_numpy(float))
-    for share in ["share_caller", "share_101"]:
-        columns[share] = cohort[share].to_numpy(float)
+    # Whoever has no contact on record has no days since the last one and no contact mix.
+    columns |= known_columns("log_days_since_contact", np.log(cohort["days_since_contact"].to_numpy(float)))
+    columns |= known_columns("share_caller", cohort["share_caller"].to_numpy(float)) | known_columns("share_101", cohort["share_101"].to_numpy(float))
     columns |= age_columns(cohort["age"])
     columns |= category_columns(cohort, "sex") | category_columns(cohort, "area")
+    for name in extra_covariates(cohort):
+        columns |= known_columns(name, cohort[name].to_numpy(float)) if is_number(cohort[name]) else category_columns(cohort, name)
     columns |= calendar_columns(cohort)
     return independent_columns(columns)
+
+
+def extra_covariates(cohort: pd.DataFrame) -> list[str]:
+    """Return the names of the covariates that only a ready panel has."""
+    return [name for name in cohort.columns if name.startswith("covariate_")]
+
+
+def is_number(values: pd.Series) -> bool:
+    """Return whether a covariate is a number; anything else is a category."""
+    return pd.api.types.is_numeric_dtype(values)
+
+
+def known_columns(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return `values` with their mean where missing, and whether they are missing; nothing when all of them are."""
+    missing = np.isnan(values)
+    if missing.all():
+        return {}
+    return {name: np.where(missing, np.nanmean(values), values), f"{name}_missing": missing.astype(float)}
 
 
 def age_columns(age: pd.Series) -> dict[str, np.ndarray]:
@@ -166,16 +186,19 @@ def effective_size(weights: np.ndarray, person: np.ndarray) -> float:
 def balance_tables(cohort: pd.DataFrame, at_most: float) -> pd.DataFrame:
     """Return the balance of both comparisons (see balance_table): of the referred against the not yet referred under
     the cohort's weights, and of the engaged against the referred who never engaged under weights of their own, which
-    are missing where engagement cannot be modelled."""
+    are missing where engagement cannot be modelled; without it where nothing says who engaged."""
     triggered = cohort[cohort["is_triggered"]]
     referred = triggered[triggered["arm"] == "referred"]
+    first = balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", at_most)
+    if referred["is_engaged"].isna().any():
+        return first
     engaged = referred["is_engaged"].to_numpy(float)
     try:
         own_weights = weights_against(referred, engaged, np.zeros(len(referred), int))
     except NotConverged:
         own_weights = np.full(len(referred), np.nan)
     return pd.concat([
-        balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", at_most),
+        first,
         balance_table(referred, engaged, own_weights, "never_engaged", at_most),
     ], ignore_index=True)
 
@@ -216,7 +239,9 @@ def balance_covariates(people: pd.DataFrame) -> pd.DataFrame:
     """Return the covariates whose balance is shown, one column each, as they are recorded and not as the model bends them."""
     table = people[[*lag_columns(people), "n_recent", "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
     table["age_missing"] = people["age"].isna().astype(float)
-    for name in ["sex", "area"]:
-        table = table.assign(**category_columns(people, name))
+    for name in ["sex", "area", *extra_covariates(people)]:
+        table = table.assign(**({name: people[name].astype(float)} if is_number(people[name]) else category_columns(people, name)))
     table["index_month"] = (people["index_month"].dt.year * 12 + people["index_month"].dt.month).astype(float)
-    return table
+    # A covariate that a set does not have (the contact mix, age) is none.
+    table = table.dropna(axis=1, how="all")
+    return table if "age" in table else table.drop(columns="age_missing")

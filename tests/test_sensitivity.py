@@ -13,9 +13,10 @@ from pipeline.effect import complier_inverse, fit_effects, group_totals, list_pe
 from pipeline.panel import build_panel
 from pipeline.params import Panel
 from pipeline.sensitivity import INVALID, estimate_specifications, show_specifications
+from pipeline.sources import sources_of
 from pipeline.thresholds import carry_exits, resolve_thresholds, share_contacts
 
-PLAN = Panel(months_before=24, months_after=12, washout_days=0, trigger_months=3, lag_edges=[1, 3, 6, 12, 24], comparisons_per_month=2000, minimum_cohort=50, minimum_observed=0.5, seed=1)
+PLAN = Panel(months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=True, lag_edges=[1, 3, 6, 12, 24], comparisons_per_month=2000, minimum_cohort=50, minimum_observed=0.5, seed=1)
 CHOICES = SimpleNamespace(months_after=[6, 60], washout_days=[30], draws=20)
 
 
@@ -27,7 +28,8 @@ def tables():
 @pytest.fixture(scope="module")
 def sensitivity(tables):
     resolved = {0.95: (tables["links"], tables["persons"], tables["person_exits"])}
-    return estimate_specifications(resolved, tables["contact_facts"], tables["referral_facts"], STUDY, CLAIM, PLAN, 0.95, CHOICES, 0.95, seed=1, processes=1)
+    sources = sources_of(resolved, tables["contact_facts"], tables["referral_facts"], STUDY, CLAIM)
+    return estimate_specifications(sources, PLAN, 0.95, CHOICES, 0.95, seed=1, processes=1)
 
 
 def test_one_row_is_the_plans_and_equals_the_effect_itself(tables, sensitivity):

@@ -13,22 +13,32 @@ import yaml
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 NOTEBOOK_STAGES = [stage for stage in STAGES if stage != "simulate"]
-PLUMBING = {"tables", "params", "validation", "extracts", "extract_columns", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "file_guesses", "column_guesses", "draft_mapping", "second_force", "runner", "check", "clerical_review", "simulate"}
+PLUMBING = {"tables", "params", "validation", "extracts", "extract_columns", "extract_kinds", "empty_tables", "example_entries", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "file_guesses", "column_guesses", "draft_mapping", "second_force", "runner", "check", "clerical_review", "simulate"}
 LOCK = "requirements.lock"
 
 
-def notebook(stage):
-    return json.loads((ROOT / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8"))
+# A stage whose story differs for a kind of extracts has a notebook of its own in a folder of that name.
+KINDS = ["pseudonymised", "panel"]
+NOTEBOOKS = [path for stage in NOTEBOOK_STAGES for path in [f"{stage}.ipynb", *(f"{kind}/{stage}.ipynb" for kind in KINDS)] if (ROOT / "notebooks" / path).is_file()]
 
 
-def code_cells(stage):
-    return ["".join(cell["source"]) for cell in notebook(stage)["cells"] if cell["cell_type"] == "code"]
+def notebooks_of(stage):
+    return [path for path in NOTEBOOKS if Path(path).stem == stage]
+
+
+def notebook(path):
+    return json.loads((ROOT / "notebooks" / path).read_text(encoding="utf-8"))
+
+
+def code_cells(path):
+    return ["".join(cell["source"]) for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
 
 
 def source(stage):
+    """The code of a stage, of all its notebooks together."""
     if stage == "simulate":
         return (ROOT / "pipeline/simulate.py").read_text(encoding="utf-8")
-    return "\n".join(code_cells(stage))
+    return "\n".join(cell for path in notebooks_of(stage) for cell in code_cells(path))
 
 
 def pipeline_imports(text):
@@ -75,7 +85,9 @@ def test_a_stage_is_described_in_one_sentence(stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_the_parameters_it_loads(stage):
-    assert STAGES[stage].get("params", []) == named(source(stage), "load_sections")
+    texts = ["\n".join(code_cells(path)) for path in notebooks_of(stage)] or [source(stage)]
+    for text in texts:
+        assert STAGES[stage].get("params", []) == named(text, "load_sections")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -95,17 +107,22 @@ def test_a_stage_depends_on_the_tables_it_reads(stage):
     assert data == read
 
 
-@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
-def test_a_stage_makes_the_tables_it_writes(stage):
-    written = {f"data/derived/{name}.parquet" for name in named(source(stage), "write_table")}
-    assert {out for out in declared(stage, "outs", "plots", "metrics") if out.startswith("data/derived/") and out.endswith(".parquet")} == written
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_every_notebook_of_a_stage_makes_the_tables_that_the_stage_makes(path):
+    written = {f"data/derived/{name}.parquet" for name in named("\n".join(code_cells(path)), "write_table")}
+    assert {out for out in declared(Path(path).stem, "outs", "plots", "metrics") if out.startswith("data/derived/") and out.endswith(".parquet")} == written
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_its_notebook_and_the_lock(stage):
     assert LOCK in declared(stage, "deps")
-    if stage != "simulate":
-        assert f"notebooks/{stage}.ipynb" in declared(stage, "deps")
+    assert {f"notebooks/{path}" for path in notebooks_of(stage)} == {dep for dep in declared(stage, "deps") if dep.startswith("notebooks/")}
+
+
+@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
+def test_a_stage_with_a_notebook_for_a_kind_is_told_the_kind(stage):
+    has_own = len(notebooks_of(stage)) > 1
+    assert STAGES[stage]["cmd"] == f"python -m pipeline.runner {stage}" + (" ${extracts.kind}" if has_own else "")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -134,16 +151,16 @@ def test_method_modules_import_no_plumbing():
             assert not pipeline_imports(path.read_text(encoding="utf-8")) & PLUMBING, path.name
 
 
-@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
-def test_a_notebook_orchestrates_and_computes_nothing_itself(stage):
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_a_notebook_orchestrates_and_computes_nothing_itself(path):
     loops = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.ListComp, ast.DictComp, ast.SetComp, ast.Lambda)
-    for cell in code_cells(stage):
+    for cell in code_cells(path):
         assert not [node for node in ast.walk(ast.parse(cell)) if isinstance(node, loops)], cell
 
 
-@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
-def test_a_notebook_has_one_parameters_cell_and_stores_no_output(stage):
-    cells = notebook(stage)["cells"]
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_a_notebook_has_one_parameters_cell_and_stores_no_output(path):
+    cells = notebook(path)["cells"]
     tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     assert len(tagged) == 1 and "load_sections" in "".join(tagged[0]["source"])
     assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
@@ -154,9 +171,9 @@ def test_modules_can_be_read_at_one_sitting():
     assert not long
 
 
-@pytest.mark.parametrize("stage", NOTEBOOK_STAGES)
-def test_a_notebook_is_committed_as_the_filter_leaves_it(stage):
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_a_notebook_is_committed_as_the_filter_leaves_it(path):
     """Otherwise git would call every notebook changed as soon as the set-up installs the filter."""
-    content = (ROOT / "notebooks" / f"{stage}.ipynb").read_text(encoding="utf-8")
+    content = (ROOT / "notebooks" / path).read_text(encoding="utf-8")
     stripped = subprocess.run([sys.executable, "-m", "nbstripout"], input=content, capture_output=True, encoding="utf-8", check=True).stdout
     assert json.loads(stripped) == json.loads(content)
