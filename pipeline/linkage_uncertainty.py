@@ -137,8 +137,8 @@ def primary_rows(effects: pd.DataFrame, estimand: str, estimator: str) -> pd.Dat
 
 
 def primary_interval(effects: pd.DataFrame) -> tuple[float, float]:
-    """Return the complier estimate of `effects` and the upper end of its interval, as logs."""
-    row = primary_rows(effects, "engaged", CARRIED["engaged"]).iloc[0]
+    """Return the complier estimate of `effects` and the upper end of its interval, as logs; those of referral where nothing says who engaged."""
+    row = pd.concat([primary_rows(effects, estimand, CARRIED[estimand]) for estimand in ("engaged", "referral")]).iloc[0]
     return float(row["estimate"]), float(row["ci_high"])
 
 
