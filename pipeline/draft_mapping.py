@@ -124,9 +124,10 @@ def add_dates(draft: TableDraft, theirs: dict[str, Column], ours: dict[str, str]
         else:
             orders[column] = "?"
             draft.missing.append(f"{column}: its dates fit {' and '.join(fitting) if fitting else 'no order that is known'}. Say which order they are in.")
-    told = {order for order in orders.values()}
+    told = set(orders.values())
     if told - {"iso"}:
-        draft.entry["dates"] = orders if len(told) > 1 else told.pop()
+        # What is not named is iso.
+        draft.entry["dates"] = {column: order for column, order in orders.items() if order != "iso"} if len(told) > 1 else told.pop()
 
 
 def add_codes(draft: TableDraft, theirs: dict[str, Column], name: str, ours: dict[str, str]) -> None:

@@ -41,7 +41,7 @@ def test_columns_dates_and_codes_are_guessed_from_names_and_content(folder):
     contacts = read_draft(folder)["contacts"]
     assert contacts["files"] == "Calls export 2019.csv" and contacts["delimiter"] == "semicolon"
     assert {column: contacts["columns"][column] for column in THEIR_CONTACTS} == THEIR_CONTACTS
-    assert contacts["dates"]["received_at"] == "uk" and contacts["dates"]["date_of_birth"] == "iso"
+    assert contacts["dates"] == {"received_at": "uk"}
     assert contacts["codes"]["attended"] == {"N": "false", "Y": "true"} and contacts["codes"]["role"] == {"INF": "caller", "Witness": "?"}
     assert contacts["constants"] == {"service": "police"} and contacts["absent"] == ["duplicate_of"]
 
