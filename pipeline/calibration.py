@@ -31,6 +31,7 @@ LOG_2 = float(np.log(2))
 FEWEST_LABELLED = 5
 # Groups of at least this many identities show how many people have a nominal id at all.
 WELL_KNOWN = 5
+COLUMNS = ["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"]
 # Bins of the match probability in which predictions are held against labels.
 BINS = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0]
 
@@ -165,6 +166,24 @@ def describe_line(line: Line) -> pd.DataFrame:
     }])  # fmt: skip
 
 
+def read_line(calibration_line: pd.DataFrame) -> Line:
+    """Return the line of the table calibration_line, uncalibrated where it has no row; its covariance is not in the table."""
+    if calibration_line.empty:
+        return UNCALIBRATED
+    row = calibration_line.iloc[0]
+    return Line(float(row["intercept"]), float(row["slope"]), np.zeros((2, 2)), int(row["n_same"]), int(row["n_different"]), bool(row["is_fitted"]))
+
+
+def hold_against_truth(pairs: pd.DataFrame, contact_identities: pd.DataFrame, contact_persons: pd.DataFrame, calibration_line: pd.DataFrame) -> pd.DataFrame:
+    """Return the table calibration on the truth of a simulation (contact_id, true_person_id); empty without one."""
+    if contact_persons.empty or pairs.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    owners = contact_identities.merge(contact_persons, on="contact_id", validate="one_to_one").drop_duplicates("identity_id").set_index("identity_id")["true_person_id"]
+    forest = span_people(pairs)
+    same = forest["identity_id_l"].map(owners).to_numpy() == forest["identity_id_r"].map(owners).to_numpy()
+    return reliability(forest.assign(is_same=same.astype(float)), read_line(calibration_line), "truth")
+
+
 def reliability(links: pd.DataFrame, line: Line, basis: str) -> pd.DataFrame:
     """Return the table calibration: per bin of the model's probability what was promised and what was kept.
 
@@ -184,4 +203,4 @@ def reliability(links: pd.DataFrame, line: Line, basis: str) -> pd.DataFrame:
     for name in ("expected", "calibrated", "share_right"):
         bins[name] /= bins["counts"]
     bins["ci_low"], bins["ci_high"] = wilson_interval(bins["share_right"].to_numpy(), bins["n"].to_numpy())
-    return bins.assign(basis=basis)[["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"]]
+    return bins.assign(basis=basis)[COLUMNS]

@@ -1,6 +1,6 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.report_linkage (the section on linkage), pipeline.wording
+Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.wording
 (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_linkage, report_tables, wording
+from pipeline import report_linkage, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
 
@@ -72,6 +72,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
+        "uncertainty_section": report_uncertainty.write_section(tables, (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")),
     }
 
 

@@ -1,6 +1,6 @@
 """The report's section on linkage: controlled tables in words, sentences, figures, filled into a template of its own.
 
-Builds on pipeline.report_tables and pipeline.wording (numbers in words), pipeline.labels, pipeline.markdown,
+Builds on pipeline.report_tables, pipeline.report_uncertainty and pipeline.wording (numbers in words), pipeline.labels, pipeline.markdown,
 pipeline.disclosure (control of the tables) and pipeline.transparency (the record of the algorithm).
 """
 
@@ -13,6 +13,8 @@ from pipeline.figures_linkage import name_level
 from pipeline.labels import label
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_difference, write_share
+from pipeline.report_uncertainty import NUMBERS as UNCERTAINTY_NUMBERS
+from pipeline.report_uncertainty import show_calibration
 from pipeline.transparency import list_guild, list_record
 from pipeline.wording import write_number, write_percent
 
@@ -55,7 +57,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
 
     Where the linking was done elsewhere, so that there is no check of it, the section says so.
     """
-    found = {name: tables.get(name, pd.DataFrame()) for name in [*CONTROLS, "link_quality", "provenance"]}
+    found = {name: tables.get(name, pd.DataFrame()) for name in [*CONTROLS, "calibration", "link_quality", "provenance"]}
     found = found if is_simulated else leave_truth_out(found)
     context = {
         "is_linked": len(found["link_quality"]) > 0,
@@ -74,6 +76,8 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
 def leave_truth_out(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables without what only a simulation can know."""
     kept = {name: table[table["measure"].ne("true recall")] if name in ("linkage_months", "linkage_differences") and len(table) else table for name, table in found.items()}
+    if len(kept["calibration"]):
+        kept["calibration"] = kept["calibration"][kept["calibration"]["basis"].ne("truth")]
     return kept | {"link_thresholds_truth": found["link_thresholds_truth"].iloc[:0]}
 
 
@@ -89,13 +93,14 @@ def write_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, Markup
         "match_levels": (show_match_levels(found["match_levels"]), "What the model learnt: m and u of each level, and the bits it adds to a pair"),
         "match_examples": (show_examples(found["match_examples"], parameters.linkage.accept_from), "Made-up pairs and what becomes of them"),
         "link_thresholds": (show_thresholds(found["link_thresholds"], found["link_thresholds_truth"], threshold), "Precision, recall and F1 of contacts under other thresholds"),
+        "calibration": (show_calibration(found["calibration"], threshold), "Match probabilities of the links that hold people together: promised, calibrated and seen"),
         "linkage_differences": (show_differences(found["linkage_differences"], threshold), "Linkage after referral less before, in percentage points"),
         "linkage_comparison": (show_comparison(found["linkage_comparison"]), f"Where linked and unlinked differ by {LEAST_DIFFERENCE:g} standard deviations or more"),
         "clerical_review": (show_review(found["clerical_review"], threshold), "What a reviewer found who read pairs of records side by side"),
         "record": (list_record(found, parameters), "Algorithmic transparency record"),
         "guild": (list_guild(found, parameters), "GUILD: what those who use linked data should know"),
     }  # fmt: skip
-    return {name: Markup("") if table.empty else write_table(table, caption, numbers=[column for column in table if column in NUMBERS], name=name) for name, (table, caption) in shown.items()}
+    return {name: Markup("") if table.empty else write_table(table, caption, numbers=[column for column in table if column in NUMBERS or column in UNCERTAINTY_NUMBERS], name=name) for name, (table, caption) in shown.items()}
 
 
 def show_match_levels(match_levels: pd.DataFrame) -> pd.DataFrame:

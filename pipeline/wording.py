@@ -130,7 +130,8 @@ def write_answer(referral: pd.Series | None, complier: pd.Series | None, months_
     row, who = (referral, "who were referred") if complier is None else (complier, "who engaged with the scheme")
     if row is None:
         return "The effect of the scheme could not be estimated from these extracts."
-    interval = f"{100 * confidence:g}% interval: {write_interval(row['ci_low'], row['ci_high'])}"
+    with_links = ", doubt about the links included" if row.get("includes_linkage", False) else ""
+    interval = f"{100 * confidence:g}% interval{with_links}: {write_interval(row['ci_low'], row['ci_high'])}"
     if name_direction(row) == "inconclusive":
         return (
             f"The result is inconclusive: no clear effect on demand was found. In the {months_after} months after referral people {who} are estimated to have had "
