@@ -1,0 +1,62 @@
+"""The report on doubt about the links: what is said with draws, without, and where nothing could be measured."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.figures import finish_figure
+from pipeline.figures_uncertainty import draw_reliability
+from pipeline.missed_links import ESTIMATE, MEASURED, NEARER_END
+from pipeline.report import TEMPLATES
+from pipeline.report_uncertainty import control_uncertainty, write_section
+
+UNCERTAINTY = pd.DataFrame([
+    ("referral", -0.32, -0.33, 0.004, 0.001, 0.005, 90.0, 0.2, 0.21, 0.07, -0.46, -0.18, 0.01, 0.063, -0.44, -0.20, 20),
+    ("engaged", -0.66, -0.65, 0.016, 0.004, 0.020, 90.0, 0.2, 0.21, 0.14, -0.94, -0.38, 0.01, 0.126, -0.91, -0.41, 20),
+], columns=["estimand", "estimate_accepted", "estimate_pooled", "within", "between", "total", "df", "share_from_linkage", "missing_information",
+            "std_error", "ci_low", "ci_high", "p_value", "std_error_without", "ci_low_without", "ci_high_without", "draws"])  # fmt: skip
+MISSED = pd.DataFrame([
+    ("referred", 5000, 40.0, 800, 0.09, 0.11, 30000, 400.0, 0.013, 0.0131), ("not_referred", 5000, 40.0, 800, 0.09, 0.11, 40000, 500.0, 0.013, -0.0131),
+], columns=["arm", "n_pairs_below", "expected_matches", "n_labelled", "share_same", "share_same_at_most", "n_contacts", "missed_at_most", "loss_at_most", "log_shift_at_most"])  # fmt: skip
+
+
+def losses(nearer=0.19, measured=0.007):
+    return pd.DataFrame({"what": [ESTIMATE, NEARER_END, MEASURED], "recall_loss": [0.28, nearer, measured], "ci_low": [np.nan, np.nan, -0.01], "ci_high": [np.nan, np.nan, 0.02]})
+
+
+def section(**tables):
+    return write_section(control_uncertainty(tables, 10, 5), (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8"))
+
+
+def test_the_interval_stands_with_and_without_doubt_about_the_links():
+    text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED, recall_to_overturn=losses())
+    assert "drawn 20 times" in text and "At most 20.00% of the variance" in text
+    assert "0.39\u00a0to\u00a00.68" in text and "0.40\u00a0to\u00a00.66" in text
+
+
+def test_the_loss_that_overturns_stands_beside_the_loss_that_was_measured():
+    text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED, recall_to_overturn=losses())
+    assert "28.0% of what the referred did after referral missed" in text and "19.0% would do" in text and "a loss of 0.7%" in text
+
+
+def test_what_cannot_be_said_is_said():
+    text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED.assign(share_same=np.nan), recall_to_overturn=losses(0.0, np.nan))
+    assert "holds no effect already" in text and "could not be measured here" in text and "too few join two nominal ids" in text
+
+
+def test_extracts_linked_elsewhere_get_no_section():
+    assert not section().strip()
+
+
+def test_small_counts_of_wrong_links_are_not_published():
+    calibration = pd.DataFrame([("nominal ids", 0.99, 0.995, 0.99, 0.98, 0.97, 0.99, 300, 6)], columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"])
+    row = control_uncertainty({"calibration": calibration}, 10, 5)["calibration"].iloc[0]
+    assert pd.isna(row["n_wrong"]) and pd.isna(row["share_right"])
+
+
+def test_the_figure_says_where_calibrated_and_seen_differ_most():
+    calibration = pd.DataFrame([
+        ("truth", 0.0, 0.45, 0.8, 0.7, 0.6, 0.8, 50, 15), ("truth", 0.99, 0.996, 0.99, 0.99, 0.98, 0.995, 500, 12),
+    ], columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"])  # fmt: skip
+    picture = finish_figure("calibration", "Reliability", draw_reliability(calibration), dpi=50)
+    assert "from 0 on, 0.800 against 0.700" in picture.alt
+    assert "No links could be judged" in draw_reliability(calibration.iloc[:0])[1]
