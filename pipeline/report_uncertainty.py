@@ -12,7 +12,7 @@ from pipeline.report_tables import count_words, dash_if_missing, interval_words,
 from pipeline.wording import write_number, write_percent
 
 CONTROLS = {
-    "calibration": {"counts": ["n", "n_wrong"], "blank": ["expected", "calibrated", "share_right", "ci_low", "ci_high"]},
+    "calibration": {"counts": ["n"], "blank": ["expected", "calibrated", "share_right", "ci_low", "ci_high"]},
     "calibration_line": {"counts": ["n_same", "n_different"], "blank": []},
     "missed_links": {
         "counts": ["n_pairs_below", "n_labelled", "n_contacts"],
@@ -22,12 +22,12 @@ CONTROLS = {
     "recall_to_overturn": {"counts": [], "blank": []},
 }  # fmt: skip
 ESTIMANDS = {"referral": "being referred", "engaged": "engaging (complier effect)"}
-NUMBERS = ["Ratio", "With doubt", "Without", "Pooled ratio", "Share of variance", "Loss of recall", "Promised", "Calibrated", "Right", "Links", "Wrong", "Contacts", "Missed at most"]
+NUMBERS = ["Ratio", "With doubt", "Without", "Pooled ratio", "Share of variance", "Loss of recall", "Promised", "Calibrated", "Right", "Links", "Contacts", "Missed at most"]
 
 
 def control_uncertainty(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
-    """Return the tables of CONTROLS fit for publication: counts suppressed and rounded, and what rests on them blanked."""
-    return {name: control_table(table, threshold, rounding, **CONTROLS[name]).round(5) for name, table in tables.items()}
+    """Return the tables of CONTROLS fit for publication: counts suppressed and rounded, what rests on them blanked, wrong links never counted."""
+    return {name: control_table(table.drop(columns="n_wrong", errors="ignore"), threshold, rounding, **CONTROLS[name]).round(5) for name, table in tables.items()}
 
 
 def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
@@ -126,7 +126,7 @@ def show_calibration(calibration: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return per bin of the match probability what the model promised, what the calibration line says and what was right."""
     return pd.DataFrame([
         {"Judged by": row.basis, "Match probability from": f"{row.bin:g}", "Promised": dash_if_missing(row.expected, write_four), "Calibrated": dash_if_missing(row.calibrated, write_four),
-         "Right": dash_if_missing(row.share_right, write_four), "Interval": interval_words(row.ci_low, row.ci_high, write_share), "Links": count_words(row.n, threshold), "Wrong": count_words(row.n_wrong, threshold)}
+         "Right": dash_if_missing(row.share_right, write_four), "Interval": interval_words(row.ci_low, row.ci_high, write_share), "Links": count_words(row.n, threshold)}
         for row in calibration.itertuples()
     ])  # fmt: skip
 
