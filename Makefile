@@ -12,7 +12,7 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do 
 # The stages call `python`, which must be the one that was set up.
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: report test test-spark lab setup benchmark northshire
+.PHONY: report test test-spark lab setup benchmark benchmark-linkage benchmark-scale northshire
 
 report: $(READY)
 	@$(WITH_PATH) python -m pipeline.check
@@ -36,6 +36,14 @@ northshire: $(READY)
 
 benchmark: $(READY)
 	@$(WITH_PATH) python benchmarks/run.py
+
+# The linkage against others: about ten minutes, with an environment of recordlinkage's own under data/derived.
+benchmark-linkage: $(READY)
+	@$(WITH_PATH) python benchmarks/linkage_accuracy.py
+
+# Time and memory up to fifteen million contacts: hours, and some 20 GiB under data/derived.
+benchmark-scale: $(READY)
+	@$(WITH_PATH) python benchmarks/linkage_scale.py 100000 1500000 15000000
 
 .venv/.ready: requirements.lock pyproject.toml
 .venv-spark/.ready: requirements-spark.lock pyproject.toml
