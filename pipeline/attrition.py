@@ -60,7 +60,7 @@ def attrition_of_panel(referred: pd.DataFrame) -> pd.DataFrame:
     `referred` is ready_panel.describe_panel_people.
     """
     in_study = referred[referred["is_in_study"]]
-    flows = [flow("analysis", in_study, [step for step in ANALYSIS if step[0] != "linked"])]
+    flows = [flow("analysis", in_study, [step for step in ANALYSIS if step[2] in in_study])]
     if in_study["is_engaged"].notna().all():
         people = in_study.assign(is_engaged=in_study["is_engaged"].astype(bool))
         in_claim = [("referred", "first referred within the study's dates", "is_in_study"), ("engaged", "never engaged", "is_engaged")]

@@ -4,13 +4,17 @@ import pandas as pd
 
 from pipeline.validation import load_suite
 
-# By the project's naming rules: the first that fits.
+TEXTS = {
+    "about", "address", "area", "arm", "basis", "channel", "characteristic", "check", "closing_code", "closure_reason", "compared", "comparison", "contrast", "duplicate_of",
+    "example", "forename", "grade", "level", "measure", "opening_code", "period", "phone", "postcode", "primary_need", "reason", "referral_source", "role", "service", "sex", "step", "surname",
+}  # fmt: skip
+# By the project's naming rules, the first that fits; whatever else a table holds is a number.
 TYPES = [
+    (lambda name: name in TEXTS or name.endswith(("_id", "_id_l", "_id_r")), "str"),
     (lambda name: name.endswith(("_on", "_at")) or name in ("date_of_birth", "index_month"), "datetime64[us]"),
-    (lambda name: name.startswith("n_") or name == "draw", "int64"),
-    (lambda name: name.startswith("is_") or name in ("accepted", "attended", "passed"), "bool"),
-    (lambda name: name.startswith(("gamma_", "agreement_", "level_")), "int8"),
-    (lambda name: name.endswith(("probability", "weight", "_minutes", "ci_low", "ci_high", "value", "pass_mark")), "float64"),
+    (lambda name: name == "n" or name.startswith("n_") or name in ("draw", "position"), "int64"),
+    (lambda name: name.startswith("gamma"), "int8"),
+    (lambda name: name.startswith("is_") or name in ("accepted", "attended", "passed", "lived_experience", "former_client"), "bool"),
     (lambda name: name == "birth_year", "Int64"),
 ]
 
@@ -26,5 +30,5 @@ def empty_table(name: str) -> pd.DataFrame:
 
 
 def type_of(column: str) -> str:
-    """Return the type of a column by its name; text where no rule fits."""
-    return next((kind for fits, kind in TYPES if fits(column)), "str")
+    """Return the type of a column by its name."""
+    return next((kind for fits, kind in TYPES if fits(column)), "float64")

@@ -58,6 +58,8 @@ def take_people(contacts: pd.DataFrame, referrals: pd.DataFrame, exits: pd.DataF
     found = found.merge(person_facts, on="nominal_id", how="left", validate="one_to_one")
     found = found.assign(person_id=found["nominal_id"].map(keys)).astype({"person_id": "str", "client_id": "str"})
     persons = add_missing_clients(found[["person_id", "client_id", "register_probability", *FACTS, "n_contacts"]], referrals["client_id"], person_key)
-    spells = exits.assign(person_id=exits["nominal_id"].map(lambda one: keys.get(one, hash_id(str(one), person_key))).astype("str"))
-    spells = spells.loc[spells["person_id"].isin(persons["person_id"]), ["person_id", "from_on", "to_on", "reason"]].drop_duplicates()
+    # Clients without contacts have an id of their own.
+    by_client = persons.dropna(subset=["client_id"]).set_index("client_id")["person_id"].to_dict()
+    spells = exits.assign(person_id=exits["nominal_id"].map(by_client | keys).astype("str")).dropna(subset=["person_id"])
+    spells = spells[["person_id", "from_on", "to_on", "reason"]].drop_duplicates()
     return links.sort_values("contact_id", ignore_index=True), persons, spells.sort_values(["person_id", "from_on", "to_on", "reason"], ignore_index=True)

@@ -24,7 +24,7 @@ READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-sma
 
 
 # Tables that are left out, heading and all, where they have no rows.
-WHEN_ANY = {"broken_rules", "linkage_patterns", "secondary", "uptake", "completeness"}
+WHEN_ANY = {"broken_rules", "linkage_patterns", "secondary", "uptake", "completeness", "decomposition", "link_quality"}
 NUMBERS = {
     "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
     "Percentage points", "Contacts per client", "Share (log scale)", "Months", "Washout days", "Links from", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred",
@@ -32,12 +32,12 @@ NUMBERS = {
 }
 
 
-def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, is_simulated: bool) -> dict:
+def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], parameters, is_simulated: bool, not_shown: list[str] = ()) -> dict:
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
     `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
     sensitivity, validation_results, parameters, provenance, those of pipeline.report_linkage, and demonstration and
-    linkage_truth, empty for real extracts. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
+    linkage_truth, empty for real extracts. `not_shown` are the sentences of pipeline.not_shown. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
     """
     effects, claims = tables["effects"], tables["claims"]
     main = effects[effects["outcome"].eq(wording.PRIMARY)]
@@ -64,7 +64,10 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "referred_from": wording.write_date(parameters.claim.referred_from),
         "complete_by": wording.write_date(parameters.claim.complete_by),
         "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
-        "falsification": wording.write_falsification(never),
+        "falsification": "" if complier is None and never is None else wording.write_falsification(never),
+        "has_claim": claims["reproduced"].notna().any(),
+        "has_complier": complier is not None,
+        "not_shown": write_list(not_shown) if not_shown else "",
         "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated)),
         "cannot_say": write_list(wording.list_cannot_say(claims, referral, is_simulated)),
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},

@@ -47,6 +47,8 @@ def dash_if_missing(value, write) -> str:
 def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return the published figures beside the reproduced ones and what engaging is estimated to have done."""
     rows = []
+    # No figure at all could be counted: the extracts do not say who engaged, or nobody belongs to the claim.
+    is_void = claims["reproduced"].isna().all()
     for row in claims.itertuples():
         is_count = row.claim == "clients"
         write = (lambda value: count_words(value, threshold)) if is_count else lambda value: dash_if_missing(value, write_percent)
@@ -55,7 +57,7 @@ def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
             {
                 "Figure": row.claim[0].upper() + row.claim[1:],
                 "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
-                "Same count on these extracts": write(row.reproduced),
+                "Same count on these extracts": "not computable" if is_void else write(row.reproduced),
                 "Estimated effect of engaging": "–" if is_count else dash_if_missing(row.controlled, left),
                 "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, left),
             }

@@ -171,6 +171,8 @@ def write_of_100(row: pd.Series | None, who: str = "clients who engaged") -> str
 def write_claim(claims: pd.DataFrame) -> str:
     """Return in one sentence what was published, what these extracts reproduce and what engaging is estimated to have done."""
     published, reproduced, controlled, low, high = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced", "controlled", "ci_low", "ci_high"))
+    if math.isnan(reproduced) and math.isnan(controlled):
+        return f"The published fall in demand is {write_percent(published, 0)}; these extracts do not allow the same count."
     sentence = f"The published fall in demand is {write_percent(published, 0)}; the same before-and-after count on these extracts gives {write_fall(reproduced)}"
     if math.isnan(controlled):
         return sentence + ". What is left of it against comparison people could not be estimated."
