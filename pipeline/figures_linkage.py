@@ -129,7 +129,7 @@ def draw_thresholds(link_thresholds: pd.DataFrame, link_thresholds_truth: pd.Dat
             grid[1, 0].plot(at, rows["value"], color=colour, marker=marker, ls=line, ms=4.5)
     last = grid[-1, 0]
     last.set_xticks(range(len(ticks)), [f"{threshold:g}" for threshold in ticks], rotation=45)
-    last.set_xlabel("Pairs accepted from this match probability on (chosen: grey)")
+    last.set_xlabel("Accepted from this match probability (grey: chosen)")
     if len(ticks):
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     title_figure(figure, "Precision and recall by threshold")

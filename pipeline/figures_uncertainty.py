@@ -16,7 +16,7 @@ def draw_reliability(calibration: pd.DataFrame) -> tuple[Figure, str]:
     `calibration` as from `calibration.reliability`, of one basis or several.
     """
     bases = list(calibration["basis"].unique()) or ["nothing"]
-    figure, grid = new_figure(3.6, 1, ncols=len(bases), squeeze=False, sharey=True)
+    figure, grid = new_figure(4.2, 1, ncols=len(bases), squeeze=False, sharey=True)
     sentences = []
     for axes, basis in zip(grid.ravel(), bases):
         rows = calibration[calibration["basis"].eq(basis)].dropna(subset=["share_right"]).reset_index(drop=True)
@@ -34,6 +34,6 @@ def draw_reliability(calibration: pd.DataFrame) -> tuple[Figure, str]:
             worst = rows.loc[(rows["calibrated"] - rows["share_right"]).abs().astype(float).idxmax()]
             sentences.append(f"By {basis}: {len(rows)} bins; calibrated and seen differ most from {worst['bin']:g} on, {worst['calibrated']:.3f} against {worst['share_right']:.3f}.")
     grid.ravel()[0].set_ylabel("Share of links that are wrong")
-    figure.legend(*grid.ravel()[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*grid.ravel()[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
     title_figure(figure, "Are match probabilities what they say?")
     return figure, "Dot chart of the share of wrong links by match probability. " + (" ".join(sentences) or "No links could be judged.")

@@ -1,6 +1,7 @@
 """Figures are drawn from their tables, described in words from the same rows, and survive missing pieces."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import report_frames
 
@@ -9,7 +10,11 @@ from pipeline.figures import draw_balance, draw_before_after, draw_event_study, 
 from pipeline.figures_account import draw_decomposition, draw_effects, draw_flow
 from pipeline.figures_linkage import draw_examples, draw_linkage_comparison, draw_linkage_months, draw_match_levels, draw_thresholds, draw_unlinkables
 from pipeline.figures_sensitivity import draw_specifications
+from pipeline.figures_uncertainty import draw_reliability
 from pipeline.report_tables import name_main_estimates
+
+# Inches: a legend without a frame has padding that shows nothing.
+SLACK = 0.1
 
 
 def drawings(tables):
@@ -34,6 +39,18 @@ def linkage_drawings(tables):
         "linkage_months": draw_linkage_months(tables["linkage_months"], {"found by details alone": "Found", "true recall": "True"}),
         "linkage_comparison": draw_linkage_comparison(tables["linkage_comparison"]),
     }
+
+
+def test_nothing_of_a_figure_is_cut_off():
+    """A label or a legend that is wider than the canvas is cut without a word when the figure is saved."""
+    bins = {"bin": [0.0, 0.5, 0.95, 0.9999], "expected": [0.4, 0.7, 0.98, 1.0], "calibrated": [0.5, 0.8, 0.97, 0.999]}
+    seen = {"share_right": [0.5, 0.8, 0.96, 0.999], "ci_low": [0.4, 0.7, 0.95, 0.998], "ci_high": [0.6, 0.9, 0.97, 1.0]}
+    calibration = pd.concat([pd.DataFrame(bins | seen).assign(basis=basis) for basis in ("nominal ids", "truth")], ignore_index=True)
+    reliability = draw_reliability(calibration)
+    for name, (figure, _) in {**drawings(report_frames.all_tables()), **linkage_drawings(report_frames.linkage_tables()), "reliability": reliability}.items():
+        finish_figure(name, name, (figure, ""), dpi=50)
+        drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert drawn.x0 > -SLACK and drawn.y0 > -SLACK and drawn.x1 < width + SLACK and drawn.y1 < height + SLACK, (name, drawn)
 
 
 @pytest.fixture(scope="module")
