@@ -66,9 +66,11 @@ def control_claims(claims: pd.DataFrame, threshold: int, rounding: int) -> pd.Da
     """Return `claims` (claim, published, reproduced ...) fit for publication.
 
     The number of clients is rounded and the shares of clients come from rounded counts; a fall in demand is a ratio of
-    two large sums and stays.
+    two large sums and stays. Where the extracts allow no such count, there is nothing to control.
     """
     exact = claims.set_index("claim")["reproduced"]
+    if exact.isna().all():
+        return claims
     n_people = int(exact.get("clients", 0))
     controlled = {name: control_percent(exact[name], n_people, threshold, rounding) for name in ("did not call", "called once or twice") if name in exact}
     controlled["clients"] = control_counts(pd.Series([n_people]), threshold, rounding).astype(float)[0]
