@@ -6,19 +6,19 @@ Everything is read off the kind of the set and the tables it led to, so that not
 import pandas as pd
 
 LINKED_ELSEWHERE = [
-    "**Whether contacts are linked to the right people.** Linking was done elsewhere, and nothing in these extracts can tell how often it was wrong. Links that are missed more often after "
+    "Whether contacts are linked to the right people. Linking was done elsewhere, and nothing in these extracts can tell how often it was wrong. Links that are missed more often after "
     "referral than before look like success; links that differ between the arms look like an effect. The intervals take every link as right.",
-    "**Whether both arms were linked alike.** If details from the register were used to find the contacts of clients, more of their contacts were found than of anybody else's.",
+    "Whether both arms were linked alike. If details from the register were used to find the contacts of clients, more of their contacts were found than of anybody else's.",
 ]
 OF_PANEL = [
-    "**Whether the contacts are complete.** Gaps in the records, duplicates and abandoned calls cannot be seen in a table of months.",
-    "**Whether exposure is right.** Deaths and moves are in the days of exposure as the panel gives them; rows of a person that end early are taken for an end of exposure.",
-    "**What happened within the month of referral.** A panel knows months, not days: the month of referral belongs to neither side, so that part of the peak before a referral is not seen.",
+    "Whether the contacts are complete. Gaps in the records, duplicates and abandoned calls cannot be seen in a table of months.",
+    "Whether exposure is right. Deaths and moves are in the days of exposure as the panel gives them; rows of a person that end early are taken for an end of exposure.",
+    "What happened within the month of referral. A panel knows months, not days: the month of referral belongs to neither side, so that part of the peak before a referral is not seen.",
 ]
 OF_TRIALS = [
-    "**Whether the contacts are complete.** Gaps in the records, duplicates and abandoned calls cannot be seen in a table of months.",
-    "**Whether exposure is right.** Deaths and moves are in the days of exposure as the panel gives them.",
-    "**How the comparison people were chosen.** The panel brings its own trials; only the conditions of this report were asked of both arms.",
+    "Whether the contacts are complete. Gaps in the records, duplicates and abandoned calls cannot be seen in a table of months.",
+    "Whether exposure is right. Deaths and moves are in the days of exposure as the panel gives them.",
+    "How the comparison people were chosen. The panel brings its own trials; only the conditions of this report were asked of both arms.",
 ]
 ROLES = {"n_caller": "as callers", "n_subject": "as subjects", "n_victim": "as victims", "n_101": "by 101", "n_999": "by 999"}
 
@@ -37,15 +37,15 @@ def list_not_shown(kind: str, cohort: pd.DataFrame, panel: pd.DataFrame, outcome
         lines += name_primary(outcomes)
         lacking = [words for name, words in ROLES.items() if name not in panel]
         if lacking:
-            lines.append(f"**Roles and ways of contact.** The panel does not count contacts {', '.join(lacking)} apart.")
+            lines.append(f"Roles and ways of contact. The panel does not count contacts {', '.join(lacking)} apart.")
     elif person_exits.empty:
-        lines.append("**Whether exposure is right.** The set holds no deaths and no moves, so everyone counts as exposed to the end.")
+        lines.append("Whether exposure is right. The set holds no deaths and no moves, so everyone counts as exposed to the end.")
     if cohort.loc[cohort["arm"] == "referred", "is_engaged"].isna().any():
-        lines.append("**Who engaged.** The panel does not say. What engaging did, and what is left of the published figures about clients, cannot be computed; the effect is that of being referred.")
+        lines.append("Who engaged. The panel does not say. What engaging did, and what is left of the published figures about clients, cannot be computed; the effect is that of being referred.")
     if cohort["age"].isna().all():
-        lines.append("**Age.** Nothing says how old people are, so that ages could not be made alike.")
+        lines.append("Age. Nothing says how old people are, so that ages could not be made alike.")
     if not needs_recent_contact:
-        lines.append("**The trigger.** No recent contact was asked for, on the word of whoever set needs_recent_contact that timing did not follow demand. If it did, the estimate holds regression to the mean.")
+        lines.append("The trigger. No recent contact was asked for, on the word of whoever set needs_recent_contact that timing did not follow demand. If it did, the estimate holds regression to the mean.")
     return lines
 
 
@@ -53,4 +53,4 @@ def name_primary(outcomes: list[str]) -> list[str]:
     """Return what "contacts" stands for, where the panel calls its main outcome otherwise."""
     if not outcomes or "n_contacts" in outcomes:
         return []
-    return [f"**Contacts with the police as such.** What this report calls contacts is the column ‘{outcomes[0]}’ of the panel."]
+    return [f"Contacts with the police as such. What this report calls contacts is the column ‘{outcomes[0]}’ of the panel."]
