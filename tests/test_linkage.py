@@ -22,7 +22,7 @@ from pipeline.simulate import make_extracts, truth_tables
 from pipeline.simulation import simulate_demand
 from pipeline.tables import read_reference
 
-SIZE, FLOOR, ACCEPT_FROM, SHARED_BY_AT_MOST, NAMES_AT_MOST, KEY = 12_000, 0.05, 0.95, 8, 8, "tests"
+SIZE, FLOOR, ACCEPT_FROM, SHARED_BY_AT_MOST, NAMES_AT_MOST, KEY = 12_000, 0.05, 0.9, 8, 8, "tests"
 LEARNING = {"seed": 1, "sure_rules_recall": 0.7, "sampled_pairs": 1_000_000, "training_pairs": 1_000_000}
 SCORING = {"floor": FLOOR, "rare_name_at_most": 40}
 
