@@ -170,6 +170,7 @@ class Disclosure(Section):
 
 class Report(Section):
     scheme: Annotated[str, Field(min_length=1)]
+    published_by: Annotated[str, Field(min_length=1)]
 
 
 class Record(Section):

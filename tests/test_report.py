@@ -381,3 +381,11 @@ def test_page_and_pdf_are_the_same_bytes_on_a_rerun(rendered, parameters, tmp_pa
     render_pdf(markdown, rendered, tmp_path / "evaluation.pdf", "Evaluation of a scheme", BANNER)
     for name in ("evaluation.html", "evaluation.pdf"):
         assert (tmp_path / name).read_bytes() == (rendered / name).read_bytes(), name
+
+
+def test_figures_that_another_scheme_published_are_not_called_this_scheme_s(parameters):
+    report = parameters.report.model_copy(update={"scheme": "Northshire Peer Support"})
+    ours = markdown_of(controlled_tables(), parameters)
+    theirs = markdown_of(controlled_tables(), parameters.model_copy(update={"report": report}))
+    assert "The scheme's own count found" in ours
+    assert "The scheme's own count found" not in theirs and "Durham Community Peer Mentors published of their own clients found" in theirs
