@@ -12,13 +12,18 @@ They hold where people of one household are recorded at all, which the contacts 
 3. Groups grow from the strongest pair down; where two groups' leading forenames, dates of birth or nominal ids contradict
    each other, what joins them is cut (`cuts_between_groups`), so no chain of half-known identities glues two people.
    As a cut depends on stronger pairs only, the groups at a higher threshold lie within those at a lower one.
+
+Builds on `pipeline.groups`.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from pipeline.groups import PAIRS_AT_A_TIME, deal_groups, find_places, join_groups
 
 # Forenames that score below this in Jaro-Winkler are two names (DAVID and DANIEL 0.79; misspellings seldom below 0.87).
 NAMES_ALIKE = 0.85
@@ -59,51 +64,99 @@ IS_CONTRADICTION = f"""({NOMINALS_CONTRADICT}
         OR coalesce({births_differ("l.date_of_birth", "r.date_of_birth")}, false))))"""
 
 
-def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True) -> pd.DataFrame:
+def settle_pairs(
+    scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True, pairs_at_a_time: int = PAIRS_AT_A_TIME
+) -> pd.DataFrame:
     """Return those of the `scored` pairs that survive the three rules with a probability of at least `floor`.
 
     `scored`: identity_id_l, identity_id_r, match_weight (log2 of the odds) and any columns gamma_*, which are passed on.
     Without households (see `pipeline.households`) only nominal ids tell people apart: names and dates that contradict each other
-    are then slips, which the model has weighed. Result: `scored` with match_probability, sorted by both ids.
+    are then slips, which the model has weighed. The first rule looks at a pair, the others no further than the group that
+    consistent pairs join, so groups are settled in batches of about `pairs_at_a_time`: that bounds the memory and changes no
+    result. Result: `scored` with match_probability, sorted by both ids.
     """
-    agreements = [name for name in scored if name.startswith("gamma_")]
+    left, right = (find_places(identities["identity_id"], scored[side]) for side in ("identity_id_l", "identity_id_r"))
+    details = identities[["forename", "surname", *TELLING]].astype("str")
+    details = details.assign(n_bearers=details["forename"].map(details["forename"].value_counts()).astype("float64"))
+    given, is_consistent, is_swapped = scored["match_weight"].to_numpy(), np.zeros(len(scored), dtype=bool), np.zeros(len(details), dtype=bool)
+    for start in range(0, len(scored), pairs_at_a_time):
+        rows = np.arange(start, min(start + pairs_at_a_time, len(scored)))
+        batch, members = take_batch(rows, left, right, given, len(details))
+        consistent, swapped = find_consistent(batch, details.take(members), has_households)
+        is_consistent[consistent], is_swapped[members[swapped]] = True, True
+    told = details.assign(
+        forename_root=details["forename_root"].mask(is_swapped | (not has_households)),
+        date_of_birth=details["date_of_birth"].mask(np.full(len(details), not has_households)),
+    )
+    remaining, weight = np.flatnonzero(is_consistent), np.full(len(scored), np.nan)
+    group = join_groups(left[remaining], right[remaining], len(details))
+    for places in deal_groups(group[left[remaining]], pairs_at_a_time):
+        batch, members = take_batch(remaining[places], left, right, given, len(details))
+        settled = settle_batch(batch, told[list(TELLING)].take(members), floor)
+        weight[settled["scored_row"]] = settled["match_weight"]
+    kept = np.flatnonzero(~np.isnan(weight))
+    if not is_sorted(left[kept], right[kept]):
+        kept = kept[np.lexsort((right[kept], left[kept]))]
+    weight = weight[kept]
+    return pd.DataFrame({
+        "identity_id_l": scored["identity_id_l"].take(kept).array, "identity_id_r": scored["identity_id_r"].take(kept).array,
+        "match_probability": 1 / (1 + np.exp2(-weight)), "match_weight": weight,
+        **{name: scored[name].take(kept).array for name in scored if name.startswith("gamma_")},
+    }, copy=False)  # fmt: skip
+
+
+def take_batch(rows: np.ndarray, left: np.ndarray, right: np.ndarray, match_weight: np.ndarray, n_identities: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return (batch, members): the pairs in `rows`, with positions among `members`, the places of their identities.
+
+    batch: left_position, right_position, match_weight, scored_row (from `rows`).
+    """
+    is_member = np.zeros(n_identities, dtype=bool)
+    is_member[left[rows]] = is_member[right[rows]] = True
+    members = np.flatnonzero(is_member)
+    return pd.DataFrame({
+        "left_position": np.searchsorted(members, left[rows]), "right_position": np.searchsorted(members, right[rows]),
+        "match_weight": match_weight[rows], "scored_row": rows,
+    }), members  # fmt: skip
+
+
+def is_sorted(left: np.ndarray, right: np.ndarray) -> bool:
+    """Return whether pairs stand in the order of `left`, those of one left in the order of `right`."""
+    return not ((left[1:] < left[:-1]) | ((left[1:] == left[:-1]) & (right[1:] < right[:-1]))).any()
+
+
+@contextmanager
+def open_batch(batch: pd.DataFrame, details: pd.DataFrame) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection with the table identities, `details` by position, and the view batch."""
     with duckdb.connect(config={"threads": 1}) as con:
-        con.register("scored_given", scored[["identity_id_l", "identity_id_r", "match_weight"]])
-        con.execute("CREATE VIEW scored AS SELECT *, row_number() OVER () - 1 AS scored_row FROM scored_given")
-        con.register("identities_given", identities[["identity_id", "forename", "surname", *TELLING]])
-        con.execute("CREATE TABLE identities AS SELECT *, row_number() OVER () - 1 AS position FROM identities_given")
+        con.register("batch", batch)
+        con.register("details", details)
+        con.execute("CREATE TABLE identities AS SELECT *, row_number() OVER () - 1 AS position FROM details")
+        yield con
+
+
+def find_consistent(batch: pd.DataFrame, details: pd.DataFrame, has_households: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return scored_row of the pairs that do not contradict each other, and the positions whose forename and surname are swapped.
+
+    A surname in the forename's place must not pass for a second person in rules 2 and 3. Where forename and surname are a
+    neighbour's the other way round, the one of the two whose forename fewer bear as such (n_bearers, among all) has it wrong.
+    """
+    with open_batch(batch, details) as con:
         con.execute(f"""
             CREATE TABLE consistent AS
-            SELECT l.position AS left_position, r.position AS right_position, match_weight, scored_row FROM scored
-            JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r
+            SELECT scored_row, CASE WHEN {SWAPPED_NAMES} THEN CASE WHEN l.n_bearers >= r.n_bearers THEN right_position ELSE left_position END END AS swapped
+            FROM batch JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position
             WHERE NOT {IS_CONTRADICTION if has_households else NOMINALS_CONTRADICT}""")
-        if not has_households:
-            con.execute("UPDATE identities SET forename_root = NULL, date_of_birth = NULL")
-        forget_swapped_forenames(con)
-        members = con.sql(f"SELECT {', '.join(TELLING)} FROM identities ORDER BY position").df()
+        found = con.sql("SELECT scored_row FROM consistent").fetchnumpy()["scored_row"]
+        swapped = con.sql("SELECT DISTINCT swapped FROM consistent WHERE swapped IS NOT NULL").fetchnumpy()["swapped"]
+    return np.asarray(found, dtype=np.int64), np.asarray(swapped, dtype=np.int64)
+
+
+def settle_batch(batch: pd.DataFrame, details: pd.DataFrame, floor: float) -> pd.DataFrame:
+    """Return scored_row and match_weight of the pairs that survive rules 2 and 3, given all consistent pairs of each group."""
+    with open_batch(batch, details) as con:
+        con.execute("CREATE TABLE consistent AS FROM batch")
         shared = share_between_rivals(con, np.log2(floor / (1 - floor)) if floor > 0 else -np.inf)
-    kept = shared[~cuts_between_groups(shared, members)]
-    ids = identities["identity_id"]
-    return pd.DataFrame({
-        "identity_id_l": ids.take(kept["left_position"]).array, "identity_id_r": ids.take(kept["right_position"]).array,
-        "match_probability": (1 / (1 + np.exp2(-kept["match_weight"]))).array, "match_weight": kept["match_weight"].array,
-        **{name: scored[name].take(kept["scored_row"]).array for name in agreements},
-    })  # fmt: skip
-
-
-def forget_swapped_forenames(con: duckdb.DuckDBPyConnection) -> None:
-    """Blank forename_root in the table identities where forename and surname are a neighbour's the other way round.
-
-    A surname in the forename's place must not pass for a second person in rules 2 and 3. Of the two, the one whose
-    forename fewer identities bear as such has it wrong.
-    """
-    con.execute(f"""
-        UPDATE identities SET forename_root = NULL WHERE position IN (
-            WITH bearers AS (SELECT forename, count(*) AS n FROM identities GROUP BY forename)
-            SELECT CASE WHEN own.n >= other.n THEN right_position ELSE left_position END
-            FROM consistent JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position
-            JOIN bearers own ON own.forename = l.forename JOIN bearers other ON other.forename = r.forename
-            WHERE {SWAPPED_NAMES})""")
+    return shared.loc[~cuts_between_groups(shared, details.reset_index(drop=True)), ["scored_row", "match_weight"]]
 
 
 def settle_register(
@@ -169,8 +222,8 @@ def cuts_between_groups(pairs: pd.DataFrame, members: pd.DataFrame) -> np.ndarra
     Groups grow pair by pair, the strongest first, as long as their leading values do not contradict each other; what
     joins two groups in the end is cut. `members` holds the fields that tell people apart, by position.
     """
-    left, right, n = pairs["left_position"].to_numpy(), pairs["right_position"].to_numpy(), len(members)
-    component = connected_components(coo_array((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False)[1]
+    left, right = pairs["left_position"].to_numpy(), pairs["right_position"].to_numpy()
+    component = join_groups(left, right, len(members))
     members = members.assign(component=component)
     contradictions = {field: contradicting_values(members, field) for field in TELLING}
     torn = np.isin(component[left], [found[0] for field in TELLING for found in contradictions[field]])

@@ -5,13 +5,13 @@ The rules of `pipeline.contradictions` keep two people apart who contradict each
 written down under few initials, misspellings and a married name included. So people grow from the strongest pair down, and two
 groups that would together bear more than `linkage.names_at_most` different initials stay apart: what joins them is cut, the
 weakest ties by construction. A cut depends on stronger pairs only, and a group that is full stays full, so the people at
-a higher threshold lie within those at a lower one.
+a higher threshold lie within those at a lower one. Builds on `pipeline.groups`.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from pipeline.groups import find_places, join_groups
 
 
 def part_large_people(pairs: pd.DataFrame, identities: pd.DataFrame, names_at_most: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -20,14 +20,16 @@ def part_large_people(pairs: pd.DataFrame, identities: pd.DataFrame, names_at_mo
     Both have the columns and the order of `pairs`. Initials are those of forename and surname in any order, of nicknames
     those of the forename behind them; identities with half a name count for none, they only tie others together.
     """
-    ids = pd.Index(identities["identity_id"])
-    left, right, n = ids.get_indexer(pairs["identity_id_l"]), ids.get_indexer(pairs["identity_id_r"]), len(ids)
-    group = connected_components(coo_array((np.ones(len(pairs)), (left, right)), shape=(n, n)), directed=False)[1]
-    initials = name_initials(identities)
-    names = pd.DataFrame({"group": group, "initials": initials.to_numpy()}).dropna().groupby("group")["initials"].nunique()
-    is_large = np.isin(group[left], names.index[names > names_at_most])
+    left, right = (find_places(identities["identity_id"], pairs[side]) for side in ("identity_id_l", "identity_id_r"))
+    group = join_groups(left, right, len(identities))
+    # Only a group of more identities than that can bear so many initials.
+    many = np.flatnonzero(np.bincount(group)[group] > names_at_most)
+    initials = name_initials(identities.take(many)).set_axis(many)
+    names = pd.DataFrame({"group": group[many], "initials": initials.to_numpy()}).dropna().groupby("group")["initials"].nunique()
+    is_large = np.isin(group, names.index[names > names_at_most])[left]
     strongest_first = np.flatnonzero(is_large)[np.argsort(-pairs["match_weight"].to_numpy()[is_large], kind="stable")]
-    grown = grow_people(left[strongest_first].tolist(), right[strongest_first].tolist(), initials.tolist(), names_at_most)
+    initials = initials[np.isin(initials.index, left[strongest_first]) | np.isin(initials.index, right[strongest_first])].to_dict()
+    grown = grow_people(left[strongest_first].tolist(), right[strongest_first].tolist(), initials, names_at_most)
     is_cut = np.zeros(len(pairs), dtype=bool)
     is_cut[strongest_first] = [grown.get(one, one) != grown.get(other, other) for one, other in zip(left[strongest_first], right[strongest_first])]
     return pairs[~is_cut].reset_index(drop=True), pairs[is_cut].reset_index(drop=True)
@@ -39,7 +41,7 @@ def name_initials(identities: pd.DataFrame) -> pd.Series:
     return (one.where(one <= other, other) + other.where(one <= other, one)).astype(object).where(one.notna() & other.notna(), None)
 
 
-def grow_people(left: list[int], right: list[int], initials: list, names_at_most: int) -> dict[int, int]:
+def grow_people(left: list[int], right: list[int], initials: dict, names_at_most: int) -> dict[int, int]:
     """Return the group of each row that the pairs name, joined pair by pair as long as a group bears at most `names_at_most` initials."""
     leader, names = {}, {}
 

@@ -1,15 +1,15 @@
 """From scored pairs to people: who each contact belongs to at a threshold, and which of them are clients.
 
 Everyone, referred or not, is resolved from the contacts alone; the register is attached last and joins nobody's contacts
-together, so both arms are measured alike. All of it works on ids, so another threshold needs no new scoring.
+together, so both arms are measured alike. All of it works on ids, so another threshold needs no new scoring. Builds on `pipeline.groups`.
 """
 
 import hashlib
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from pipeline.groups import find_places, join_groups
 
 
 def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_from: float, person_key: str) -> pd.DataFrame:
@@ -22,13 +22,12 @@ def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_f
     """
     first_contacts = contact_identities.sort_values("contact_id").drop_duplicates("identity_id")
     identity_ids = pd.Index(first_contacts["identity_id"])
-    accepted = pairs[pairs["match_probability"] >= accept_from]
-    left, right = (identity_ids.get_indexer(accepted[side]) for side in ("identity_id_l", "identity_id_r"))
-    n = len(identity_ids)
-    group = connected_components(coo_array((np.ones(len(accepted)), (left, right)), shape=(n, n)), directed=False)[1]
+    accepted = pairs.loc[pairs["match_probability"] >= accept_from, ["identity_id_l", "identity_id_r", "match_probability"]]
+    left, right = (find_places(identity_ids, accepted[side]) for side in ("identity_id_l", "identity_id_r"))
+    group = join_groups(left, right, len(identity_ids))
     first = np.unique(group, return_index=True)[1]
     person_ids = np.array([hash_id(f"I{contact_id}", person_key) for contact_id in first_contacts["contact_id"].iloc[first]], dtype=object)
-    probability = np.zeros(n)
+    probability = np.zeros(len(identity_ids))
     for side in (left, right):
         np.maximum.at(probability, side, accepted["match_probability"].to_numpy())
     people = pd.DataFrame({

@@ -172,6 +172,18 @@ def test_the_same_extracts_give_the_same_tables_whatever_their_order(linked, wor
         pd.testing.assert_frame_equal(again[name], linked[name], check_exact=True)
 
 
+@pytest.mark.parametrize("has_households", [True, False])
+def test_pairs_settled_in_small_batches_are_those_settled_at_once(linked, has_households):
+    shuffled = linked["scored"].sample(frac=1, random_state=5)
+    whole, dealt, unsorted = (
+        settle_pairs(scored, linked["identities"], FLOOR, has_households, at_a_time)
+        for scored, at_a_time in ((linked["scored"], 10**9), (linked["scored"], len(shuffled) // 6), (shuffled, len(shuffled) // 6))
+    )
+    assert 0 < len(whole) < len(shuffled)
+    pd.testing.assert_frame_equal(dealt, whole, check_exact=True)
+    pd.testing.assert_frame_equal(unsorted, whole, check_exact=True)
+
+
 def test_a_small_force_is_linked_with_precision_and_recall_alike_in_both_arms(resolved, world):
     links, persons = resolved
     truth, contacts, referrals = world["truth"], world["contacts"], world["referrals"]
