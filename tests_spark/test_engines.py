@@ -108,7 +108,7 @@ def test_names_and_dates_are_as_alike_in_spark_as_in_duckdb(spark):
             found[name] = tables.read("""
                 SELECT jaro_winkler_similarity(l, r) AS winkler, damerau_levenshtein(l, r) AS slips,
                        starts_with(l, r) AS begins, left(l, 4) AS year, substr(l, 6, 2) AS month, right(l, 2) AS day
-                FROM name_pairs ORDER BY number""")
+                FROM name_pairs ORDER BY number""").astype({"slips": "Int64", "begins": "boolean"})  # one pair lacks both, which each engine writes in types of its own
     pd.testing.assert_frame_equal(found["spark"], found["duckdb"], check_exact=True)
 
 
