@@ -23,8 +23,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from pipeline.groups import PAIRS_AT_A_TIME, deal_groups, find_places, join_groups
+from pipeline.groups import deal_groups, find_places, join_groups
 
+# About so many pairs are settled together, in some 0.7 GiB; it changes no result.
+SETTLED_AT_A_TIME = 1_000_000
 # Forenames that score below this in Jaro-Winkler are two names (DAVID and DANIEL 0.79; misspellings seldom below 0.87).
 NAMES_ALIKE = 0.85
 
@@ -65,7 +67,7 @@ IS_CONTRADICTION = f"""({NOMINALS_CONTRADICT}
 
 
 def settle_pairs(
-    scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True, pairs_at_a_time: int = PAIRS_AT_A_TIME
+    scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True, pairs_at_a_time: int = SETTLED_AT_A_TIME
 ) -> pd.DataFrame:
     """Return those of the `scored` pairs that survive the three rules with a probability of at least `floor`.
 
@@ -75,48 +77,58 @@ def settle_pairs(
     consistent pairs join, so groups are settled in batches of about `pairs_at_a_time`: that bounds the memory and changes no
     result. Result: `scored` with match_probability, sorted by both ids.
     """
+    rows, weight = settle_weights(scored, identities, floor, has_households, pairs_at_a_time)
+    agreements = [name for name in scored if name.startswith("gamma_")]
+    columns = ["identity_id_l", "identity_id_r", "match_probability", "match_weight", *agreements]
+    settled = {name: scored[name].take(rows).array for name in ("identity_id_l", "identity_id_r", *agreements)}
+    del rows
+    # 1 / (1 + 2 ** -weight), in one place of memory.
+    probability = np.negative(weight)
+    np.exp2(probability, out=probability)
+    np.add(probability, 1, out=probability)
+    np.divide(1, probability, out=probability)
+    return pd.DataFrame({**settled, "match_probability": probability, "match_weight": weight}, columns=columns, copy=False)
+
+
+def settle_weights(scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool, pairs_at_a_time: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (rows, weight): the rows of the `scored` pairs that survive, by both ids, and their match weight thereafter."""
     left, right = (find_places(identities["identity_id"], scored[side]) for side in ("identity_id_l", "identity_id_r"))
     details = identities[["forename", "surname", *TELLING]].astype("str")
     details = details.assign(n_bearers=details["forename"].map(details["forename"].value_counts()).astype("float64"))
     given, is_consistent, is_swapped = scored["match_weight"].to_numpy(), np.zeros(len(scored), dtype=bool), np.zeros(len(details), dtype=bool)
     for start in range(0, len(scored), pairs_at_a_time):
-        rows = np.arange(start, min(start + pairs_at_a_time, len(scored)))
-        batch, members = take_batch(rows, left, right, given, len(details))
+        some = slice(start, start + pairs_at_a_time)
+        batch, members = take_batch(left[some], right[some], given[some], len(details))
         consistent, swapped = find_consistent(batch, details.take(members), has_households)
-        is_consistent[consistent], is_swapped[members[swapped]] = True, True
-    told = details.assign(
+        is_consistent[start + consistent], is_swapped[members[swapped]] = True, True
+    details = details.assign(
         forename_root=details["forename_root"].mask(is_swapped | (not has_households)),
         date_of_birth=details["date_of_birth"].mask(np.full(len(details), not has_households)),
-    )
-    remaining, weight = np.flatnonzero(is_consistent), np.full(len(scored), np.nan)
-    group = join_groups(left[remaining], right[remaining], len(details))
-    for places in deal_groups(group[left[remaining]], pairs_at_a_time):
-        batch, members = take_batch(remaining[places], left, right, given, len(details))
-        settled = settle_batch(batch, told[list(TELLING)].take(members), floor)
-        weight[settled["scored_row"]] = settled["match_weight"]
-    kept = np.flatnonzero(~np.isnan(weight))
-    if not is_sorted(left[kept], right[kept]):
-        kept = kept[np.lexsort((right[kept], left[kept]))]
-    weight = weight[kept]
-    return pd.DataFrame({
-        "identity_id_l": scored["identity_id_l"].take(kept).array, "identity_id_r": scored["identity_id_r"].take(kept).array,
-        "match_probability": 1 / (1 + np.exp2(-weight)), "match_weight": weight,
-        **{name: scored[name].take(kept).array for name in scored if name.startswith("gamma_")},
-    }, copy=False)  # fmt: skip
+    )[list(TELLING)]
+    left, right, rows = left[is_consistent], right[is_consistent], np.flatnonzero(is_consistent).astype(np.int32)
+    weight = np.full(len(rows), np.nan)
+    for some in deal_groups(join_groups(left, right, len(details))[left], pairs_at_a_time):
+        batch, members = take_batch(left[some], right[some], given[rows[some]], len(details))
+        settled = settle_batch(batch, details.take(members), floor)
+        weight[some[settled["place"]]] = settled["match_weight"]
+    is_kept = ~np.isnan(weight)
+    left, right, rows, weight = left[is_kept], right[is_kept], rows[is_kept], weight[is_kept]
+    if not is_sorted(left, right):
+        order = np.lexsort((right, left))
+        rows, weight = rows[order], weight[order]
+    return rows, weight
 
 
-def take_batch(rows: np.ndarray, left: np.ndarray, right: np.ndarray, match_weight: np.ndarray, n_identities: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return (batch, members): the pairs in `rows`, with positions among `members`, the places of their identities.
+def take_batch(left: np.ndarray, right: np.ndarray, match_weight: np.ndarray, n_identities: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return (batch, members): pairs of identities by their positions among `members`, the places that occur.
 
-    batch: left_position, right_position, match_weight, scored_row (from `rows`).
+    batch: place (the pair's in the batch), left_position, right_position, match_weight.
     """
     is_member = np.zeros(n_identities, dtype=bool)
-    is_member[left[rows]] = is_member[right[rows]] = True
+    is_member[left] = is_member[right] = True
     members = np.flatnonzero(is_member)
-    return pd.DataFrame({
-        "left_position": np.searchsorted(members, left[rows]), "right_position": np.searchsorted(members, right[rows]),
-        "match_weight": match_weight[rows], "scored_row": rows,
-    }), members  # fmt: skip
+    positions = {name: np.searchsorted(members, side) for name, side in (("left_position", left), ("right_position", right))}
+    return pd.DataFrame({"place": np.arange(len(left)), **positions, "match_weight": match_weight}), members
 
 
 def is_sorted(left: np.ndarray, right: np.ndarray) -> bool:
@@ -135,7 +147,7 @@ def open_batch(batch: pd.DataFrame, details: pd.DataFrame) -> Iterator[duckdb.Du
 
 
 def find_consistent(batch: pd.DataFrame, details: pd.DataFrame, has_households: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return scored_row of the pairs that do not contradict each other, and the positions whose forename and surname are swapped.
+    """Return place of the pairs that do not contradict each other, and the positions whose forename and surname are swapped.
 
     A surname in the forename's place must not pass for a second person in rules 2 and 3. Where forename and surname are a
     neighbour's the other way round, the one of the two whose forename fewer bear as such (n_bearers, among all) has it wrong.
@@ -143,20 +155,20 @@ def find_consistent(batch: pd.DataFrame, details: pd.DataFrame, has_households: 
     with open_batch(batch, details) as con:
         con.execute(f"""
             CREATE TABLE consistent AS
-            SELECT scored_row, CASE WHEN {SWAPPED_NAMES} THEN CASE WHEN l.n_bearers >= r.n_bearers THEN right_position ELSE left_position END END AS swapped
+            SELECT place, CASE WHEN {SWAPPED_NAMES} THEN CASE WHEN l.n_bearers >= r.n_bearers THEN right_position ELSE left_position END END AS swapped
             FROM batch JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position
             WHERE NOT {IS_CONTRADICTION if has_households else NOMINALS_CONTRADICT}""")
-        found = con.sql("SELECT scored_row FROM consistent").fetchnumpy()["scored_row"]
+        found = con.sql("SELECT place FROM consistent").fetchnumpy()["place"]
         swapped = con.sql("SELECT DISTINCT swapped FROM consistent WHERE swapped IS NOT NULL").fetchnumpy()["swapped"]
     return np.asarray(found, dtype=np.int64), np.asarray(swapped, dtype=np.int64)
 
 
 def settle_batch(batch: pd.DataFrame, details: pd.DataFrame, floor: float) -> pd.DataFrame:
-    """Return scored_row and match_weight of the pairs that survive rules 2 and 3, given all consistent pairs of each group."""
+    """Return place and match_weight of the pairs that survive rules 2 and 3, given all consistent pairs of each group."""
     with open_batch(batch, details) as con:
         con.execute("CREATE TABLE consistent AS FROM batch")
         shared = share_between_rivals(con, np.log2(floor / (1 - floor)) if floor > 0 else -np.inf)
-    return shared.loc[~cuts_between_groups(shared, details.reset_index(drop=True)), ["scored_row", "match_weight"]]
+    return shared.loc[~cuts_between_groups(shared, details.reset_index(drop=True)), ["place", "match_weight"]]
 
 
 def settle_register(
@@ -210,7 +222,7 @@ def share_between_rivals(con: duckdb.DuckDBPyConnection, least_weight: float) ->
     )
     return con.sql(f"""
         SELECT * FROM (
-            SELECT left_position, right_position, match_weight - log2(1 + greatest({odds})) AS match_weight, scored_row
+            SELECT left_position, right_position, match_weight - log2(1 + greatest({odds})) AS match_weight, place
             FROM consistent JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position {joins})
         WHERE match_weight >= {least_weight if np.isfinite(least_weight) else "'-infinity'::DOUBLE"}
         ORDER BY left_position, right_position""").df()

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 # As many pairs are looked at together; it bounds the memory and changes no result.
-PAIRS_AT_A_TIME = 2_000_000
+PAIRS_AT_A_TIME = 4_000_000
 
 
 def find_places(ids: pd.Series | pd.Index, wanted: pd.Series) -> np.ndarray:
@@ -37,7 +37,7 @@ def join_groups(left: np.ndarray, right: np.ndarray, n_items: int) -> np.ndarray
     return group
 
 
-def deal_groups(group_of_pair: np.ndarray, pairs_at_most: int = PAIRS_AT_A_TIME) -> list[np.ndarray]:
+def deal_groups(group_of_pair: np.ndarray, pairs_at_most: int) -> list[np.ndarray]:
     """Return batches of pairs, each the rows of whole groups: about `pairs_at_most`, more only where one group alone has more."""
     sizes = np.bincount(group_of_pair)
     batch_of_group = (np.cumsum(sizes) - sizes) // pairs_at_most
