@@ -46,7 +46,9 @@ class DuckDB:
 
 
 class DuckDBTables:
-    """Named tables in DuckDB."""
+    """Named tables in DuckDB, whose rows stay in the order in which they were made."""
+
+    must_sort = False
 
     def __init__(self, connection: duckdb.DuckDBPyConnection):
         self.connection = connection
@@ -59,6 +61,11 @@ class DuckDBTables:
     def make(self, name: str, query: str) -> None:
         """Keep the result of `query` as the new table `name`."""
         self.connection.execute(f"CREATE TABLE {name} AS {query}")
+
+    def drop(self, names: list[str]) -> None:
+        """Let go of the tables `names`."""
+        for name in names:
+            self.connection.execute(f"DROP TABLE {name}")
 
     def read(self, query: str) -> pd.DataFrame:
         """Return the result of `query`."""
@@ -105,7 +112,9 @@ class Spark:
 
 
 class SparkTables:
-    """Named tables in Spark. What was made is kept, in memory as far as it fits and on disk."""
+    """Named tables in Spark. What was made is kept, in memory as far as it fits and on disk, its rows in no order."""
+
+    must_sort = True
 
     def __init__(self, session):
         from splink.backends.spark import SparkAPI
@@ -123,6 +132,9 @@ class SparkTables:
     def make(self, name: str, query: str) -> None:
         """Keep the result of `query` as the new table `name`."""
         self.session.sql(in_spark(query)).persist().createOrReplaceTempView(name)
+
+    def drop(self, names: list[str]) -> None:
+        """Do nothing: what was made of these tables may be made only when it is read."""
 
     def read(self, query: str) -> pd.DataFrame:
         """Return the result of `query`, typed as by DuckDB."""

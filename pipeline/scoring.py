@@ -31,7 +31,10 @@ def score_identities(
             keep_scores(tables, chunk, floor, number)
         below_floor = tables.read(f"""
             SELECT sum(n_pairs)::BIGINT AS n_pairs, sum(expected_matches) AS expected_matches FROM ({join_chunks("below_floor", n_chunks)})""")
-        return tables.read(f"{join_chunks('scored', n_chunks)} ORDER BY identity_id_l, identity_id_r"), below_floor
+        # Sorted first and the chunks let go, so that sorting and handing over do not need memory at the same time.
+        tables.make("scored", f"{join_chunks('scored', n_chunks)} ORDER BY identity_id_l, identity_id_r")
+        tables.drop([f"scored_{number}" for number in range(1, n_chunks + 1)])
+        return tables.read("SELECT * FROM scored ORDER BY identity_id_l, identity_id_r" if tables.must_sort else "SELECT * FROM scored"), below_floor
 
 
 def score_clients(
