@@ -7,14 +7,14 @@ contacts with a number, and rests on the force's numbers being right.
 
 People who were never referred have no month of referral. Their share in a month is that of the same calendar months,
 weighted as the contacts of the referred fall on them (direct standardisation), so that a change in recording touches
-both alike. Builds on pipeline.intervals.
+both alike. Builds on pipeline.groups and pipeline.intervals.
 """
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from pipeline.groups import join_groups, most_frequent
 from pipeline.intervals import Z, cluster_shares
 
 MONTH_COLUMNS = ["measure", "arm", "month", "value", "ci_low", "ci_high", "n"]
@@ -51,8 +51,7 @@ def find_by_details(
     shares_number = (codes[left] == codes[right]) & (codes[left] >= 0)
     least = np.log2(accept_from / (1 - accept_from)) if accept_from < 1 else np.inf
     joined = pairs["match_weight"].to_numpy() - np.where(shares_number, nominal_weight, 0) >= least
-    edges = coo_array((np.ones(joined.sum()), (left[joined], right[joined])), shape=(len(number), len(number)))
-    group = connected_components(edges, directed=False)[1]
+    group = join_groups(left[joined], right[joined], len(number))
     rows = contact_identities.merge(links[["contact_id", "person_id"]], on="contact_id", validate="one_to_one")
     place = position.loc[rows["identity_id"]].to_numpy()
     rows = rows.assign(group=group[place], number=codes[place])
@@ -62,12 +61,6 @@ def find_by_details(
     person_id = numbered["number"].map(holder)
     found = pd.DataFrame({"contact_id": numbered["contact_id"], "person_id": person_id, "is_found": numbered["group"].eq(person_id.map(main))})
     return found.sort_values("contact_id", ignore_index=True)
-
-
-def most_frequent(rows: pd.DataFrame, key: str, value: str) -> pd.Series:
-    """Return by `key` the `value` that most of its rows have, the first in order among equals."""
-    counts = rows.groupby([key, value], as_index=False).size().sort_values([key, "size", value], ascending=[True, False, True])
-    return counts.drop_duplicates(key).set_index(key)[value]
 
 
 def weigh_number(match_levels: pd.DataFrame) -> float:

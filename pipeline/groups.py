@@ -44,3 +44,9 @@ def deal_groups(group_of_pair: np.ndarray, pairs_at_most: int) -> list[np.ndarra
     batch = batch_of_group.astype(np.int16 if len(group_of_pair) // pairs_at_most < 30_000 else np.int32)[group_of_pair]
     rows = np.argsort(batch, kind="stable").astype(np.int32 if len(batch) < 2**31 else np.int64)
     return np.split(rows, np.cumsum(np.bincount(batch))[:-1]) if len(rows) else []
+
+
+def most_frequent(rows: pd.DataFrame, key: str, value: str) -> pd.Series:
+    """Return by `key` the `value` that most of its rows have, the first in order among equals; named `value`, sorted by `key`."""
+    counts = rows.groupby([key, value], as_index=False).size().sort_values([key, "size", value], ascending=[True, False, True])
+    return counts.drop_duplicates(key).set_index(key)[value]

@@ -5,16 +5,15 @@ calibrated probability, and people are what the kept links hold together. So a d
 contact by contact, mistakes would average out and say nothing (Goldstein, Harron & Wade 2012). A draw joins nobody whom
 the settled pairs keep apart, so contradictions hold in every draw. Before that, m and u are drawn
 (Dirichlet around their estimates, which shifts each link's weight by the levels on which its sides agree) and so is
-the calibration line (normal). Then each client is attached to a drawn person anew. Builds on pipeline.calibration and
+the calibration line (normal). Then each client is attached to a drawn person anew. Builds on pipeline.groups, pipeline.calibration and
 pipeline.resolution.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.calibration import Line, calibrate
+from pipeline.groups import join_groups
 from pipeline.resolution import attach_register, hash_id
 
 # Added to each level's count: a level on which no pair was seen is still possible (Jeffreys).
@@ -68,7 +67,7 @@ def identity_people(contact_identities: pd.DataFrame, links: pd.DataFrame) -> pd
 def groups_of(ends: list[np.ndarray], kept: np.ndarray, n: int) -> np.ndarray:
     """Return the group of each of `n` identities when the `kept` links between `ends` hold them together."""
     left, right = (end[kept] for end in ends)
-    return connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(n, n)), directed=False)[1]
+    return join_groups(left, right, n)
 
 
 def count_several(ends: list[np.ndarray], accepted: np.ndarray, n: int) -> int:

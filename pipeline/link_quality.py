@@ -7,6 +7,7 @@ like success. Intervals are Wilson's (1927); they count rows as independent, so 
 import numpy as np
 import pandas as pd
 
+from pipeline.groups import most_frequent
 from pipeline.intervals import cluster_shares, wilson_interval
 
 IDENTIFIERS = ["forename", "surname", "date_of_birth", "phone", "postcode", "nominal_id"]
@@ -145,7 +146,8 @@ def truth_quality(
     clients = client_persons.merge(first, on="client_id", validate="one_to_one")
     rows = contact_persons.merge(links[["contact_id", "person_id"]], on="contact_id", how="left", validate="one_to_one")
     rows = rows.merge(contact_facts[["contact_id", "received_at"]], on="contact_id", validate="one_to_one").merge(patterns, on="contact_id", validate="one_to_one")
-    rows = rows.merge(largest_person(rows), on="true_person_id", how="left", validate="many_to_one")
+    # The resolved person who holds most of the true person's contacts.
+    rows["largest"] = rows["true_person_id"].map(most_frequent(rows.dropna(subset=["person_id"]), "true_person_id", "person_id"))
     attached = clients.merge(persons.loc[persons["client_id"].notna() & (persons["n_contacts"] > 0), ["client_id", "person_id"]], on="client_id", how="left", validate="one_to_one")
     owner = attached.drop_duplicates("true_person_id").set_index("true_person_id")
     is_client = rows["true_person_id"].isin(owner.index)
@@ -161,13 +163,6 @@ def truth_quality(
     held = rows[rows["held_by"].notna()]
     precision = measured(held.assign(subject=held["held_by"], is_right=held["held_by"] == held["true_person_id"]), owner, "precision")
     return pd.concat([precision, recall], ignore_index=True)[TRUTH_COLUMNS]
-
-
-def largest_person(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return true_person_id and largest: the resolved person who holds most of the true person's contacts."""
-    counts = rows.dropna(subset=["person_id"]).groupby(["true_person_id", "person_id"], as_index=False).size()
-    ranked = counts.sort_values(["true_person_id", "size", "person_id"], ascending=[True, False, True])
-    return ranked.drop_duplicates("true_person_id")[["true_person_id", "person_id"]].rename(columns={"person_id": "largest"})
 
 
 def measured(rows: pd.DataFrame, owner: pd.DataFrame, measure: str) -> pd.DataFrame:

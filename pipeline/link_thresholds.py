@@ -1,14 +1,13 @@
 """What another accept threshold would cost and gain: precision, recall and F1 of contacts, estimated and, where known, true.
 
 All of it counts contacts, because contacts are what the evaluation counts. Estimates come from the model's own match
-probabilities; the truth is that of a simulated set. Builds on pipeline.intervals and pipeline.link_quality.
+probabilities; the truth is that of a simulated set. Builds on pipeline.groups, pipeline.intervals and pipeline.link_quality.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from pipeline.groups import join_groups
 from pipeline.intervals import cluster_ratios
 from pipeline.link_quality import find_lost_contacts
 
@@ -42,8 +41,7 @@ def index_pairs(contact_identities: pd.DataFrame, pairs: pd.DataFrame) -> tuple[
 def group_identities(threshold: float, n: int, left: np.ndarray, right: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Return the number of the group of each of `n` identities that pairs of at least `threshold` join."""
     accepted = probability >= threshold
-    edges = coo_array((np.ones(accepted.sum()), (left[accepted], right[accepted])), shape=(n, n))
-    return connected_components(edges, directed=False)[1]
+    return join_groups(left[accepted], right[accepted], n)
 
 
 def estimate_at(threshold: float, n_contacts: np.ndarray, left: np.ndarray, right: np.ndarray, probability: np.ndarray) -> tuple:

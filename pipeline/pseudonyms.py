@@ -3,13 +3,14 @@
 Its tables go on under the names and columns of an identified set, with the identifiers blank and the set's own person_id as
 client_id and nominal_id, so that the stages after linkage need not know. A person is then keyed by our own hash of that id,
 like everybody else: two forces' numbers cannot meet, and no table from here on leads back to a record of theirs.
-Builds on pipeline.resolution.
+Builds on pipeline.groups and pipeline.resolution.
 """
 
 import numpy as np
 import pandas as pd
 
-from pipeline.resolution import add_missing_clients, hash_id, most_frequent
+from pipeline.groups import most_frequent
+from pipeline.resolution import add_missing_clients, hash_id
 
 FACTS = ["sex", "birth_year", "area"]
 REFERRALS = [
@@ -38,7 +39,7 @@ def take_person_facts(contacts: pd.DataFrame) -> pd.DataFrame:
     known = contacts.dropna(subset=["person_id"])
     people = pd.DataFrame({"person_id": np.sort(known["person_id"].unique())}).astype("str")
     for fact in FACTS:
-        people = people.merge(most_frequent(known, fact), on="person_id", how="left", validate="one_to_one")
+        people = people.merge(most_frequent(known, "person_id", fact).reset_index(), on="person_id", how="left", validate="one_to_one")
     return people.rename(columns={"person_id": "nominal_id"}).astype({"birth_year": "Int64"})
 
 

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from pipeline.groups import find_places, join_groups
+from pipeline.groups import find_places, join_groups, most_frequent
 
 
 def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_from: float, person_key: str) -> pd.DataFrame:
@@ -111,16 +111,9 @@ def describe_people(persons: pd.DataFrame, links: pd.DataFrame, contacts: pd.Dat
     })  # fmt: skip
     described = persons
     for fact in ("sex", "birth_year", "area"):
-        described = described.merge(most_frequent(facts, fact), on="person_id", how="left", validate="one_to_one")
+        described = described.merge(most_frequent(facts, "person_id", fact).reset_index(), on="person_id", how="left", validate="one_to_one")
     columns = ["person_id", "client_id", "register_probability", "sex", "birth_year", "area", "n_contacts"]
     return described.astype({"birth_year": "Int64"})[columns]
-
-
-def most_frequent(facts: pd.DataFrame, fact: str) -> pd.DataFrame:
-    """Return person_id and the value of `fact` that occurs most often for each person."""
-    counts = facts.groupby(["person_id", fact], as_index=False).size()
-    ranked = counts.sort_values(["person_id", "size", fact], ascending=[True, False, True])
-    return ranked.drop_duplicates("person_id")[["person_id", fact]]
 
 
 def assign_exits(exits: pd.DataFrame, persons: pd.DataFrame, links: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
@@ -129,9 +122,7 @@ def assign_exits(exits: pd.DataFrame, persons: pd.DataFrame, links: pd.DataFrame
     A spell's client_id leads to the client's person, its nominal_id to the person with most contacts under that id.
     """
     nominals = contacts[["contact_id", "nominal_id"]].dropna().merge(links[["contact_id", "person_id"]], on="contact_id", validate="one_to_one")
-    counts = nominals.groupby(["nominal_id", "person_id"], as_index=False).size()
-    ranked = counts.sort_values(["nominal_id", "size", "person_id"], ascending=[True, False, True])
-    by_nominal = ranked.drop_duplicates("nominal_id").set_index("nominal_id")["person_id"]
+    by_nominal = most_frequent(nominals, "nominal_id", "person_id")
     by_client = persons.dropna(subset=["client_id"]).set_index("client_id")["person_id"]
     person_id = exits["client_id"].map(by_client).fillna(exits["nominal_id"].map(by_nominal))
     spells = exits.assign(person_id=person_id.astype("str"))[["person_id", "from_on", "to_on", "reason"]]
