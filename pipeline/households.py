@@ -5,12 +5,14 @@ and home, and only forename, date of birth, sex and nominal id tell them apart. 
 and address, a second mixture is fitted: one person or two of a household. Where a class of households earns its place,
 forenames and dates of birth that contradict each other tell people apart; where it explains nothing, as in records of people
 who share no home with anybody, a contradiction is a slip of the pen like any other. Fitted by expectation maximisation
-(Dempster, Laird and Rubin 1977) on counts of agreement patterns.
+(Dempster, Laird and Rubin 1977) on counts of agreement patterns. Builds on `pipeline.learning_sample`.
 """
 
 import duckdb
 import numpy as np
 import pandas as pd
+
+from pipeline.learning_sample import draw_groups
 
 # What tells members of a household apart, and what they share.
 TELLING_APART = ["forename", "date_of_birth", "sex", "nominal_id"]
@@ -77,14 +79,7 @@ def count_patterns(identities: pd.DataFrame, settings: dict, seed: int, training
     with duckdb.connect(config={"threads": 1}) as con:
         con.register("identities", identities)
         for number, names in enumerate(SHARED):
-            keys, known = ", ".join(names), " AND ".join(f"{name} IS NOT NULL" for name in names)
-            con.execute(f"""
-                CREATE TABLE sharers_{number} AS
-                WITH grouped AS (SELECT {keys}, least(count(*), {RECORDS_PER_HOUSEHOLD}) AS n, hash({keys}, {int(seed)}) AS lot FROM identities
-                                 WHERE {known} GROUP BY {keys} HAVING count(*) > 1),
-                     drawn AS (SELECT * FROM grouped QUALIFY sum(n * (n - 1) / 2) OVER (ORDER BY lot, {keys}) <= {int(training_pairs)} OR row_number() OVER (ORDER BY lot, {keys}) = 1)
-                SELECT * FROM identities JOIN drawn USING ({keys})
-                QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY hash(identity_id, {int(seed)}), identity_id) <= {RECORDS_PER_HOUSEHOLD}""")
+            con.execute(f"CREATE TABLE sharers_{number} AS {draw_groups(names, seed, training_pairs, RECORDS_PER_HOUSEHOLD)}")
         pairs = " UNION ".join(
             f"SELECT {sides} FROM sharers_{number} l JOIN sharers_{number} r ON l.identity_id < r.identity_id AND {' AND '.join(f'l.{name} = r.{name}' for name in names)}"
             for number, names in enumerate(SHARED)

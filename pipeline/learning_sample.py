@@ -43,18 +43,25 @@ def draw_learners(con: duckdb.DuckDBPyConnection, seed: int, training_pairs: int
     group at most `RECORDS_PER_PERSON` records: records drawn one by one would seldom meet their like.
     """
     for number, names in enumerate(PASSES):
-        keys, known = ", ".join(names), " AND ".join(f"{name} IS NOT NULL" for name in names)
-        con.execute(f"""
-            CREATE TABLE pass_{number} AS
-            WITH grouped AS (SELECT {keys}, least(count(*), {RECORDS_PER_PERSON}) AS n, hash({keys}, {int(seed)}) AS lot FROM identities
-                             WHERE {known} GROUP BY {keys} HAVING count(*) > 1),
-                 drawn AS (SELECT *, sum(n * (n - 1) / 2) OVER (ORDER BY lot, {keys}) AS n_pairs FROM grouped
-                           QUALIFY n_pairs <= {int(training_pairs)} OR row_number() OVER (ORDER BY lot, {keys}) = 1)
-            SELECT identity_id FROM identities JOIN drawn USING ({keys})
-            QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY hash(identity_id, {int(seed)}), identity_id) <= {RECORDS_PER_PERSON}""")
+        con.execute(f"CREATE TABLE pass_{number} AS SELECT identity_id FROM ({draw_groups(names, seed, training_pairs, RECORDS_PER_PERSON)})")
     flags = ", ".join(f"CASE WHEN identity_id IN (FROM pass_{number}) THEN 1 END AS in_pass_{number}" for number in range(len(PASSES)))
     drawn = " UNION ".join(f"FROM pass_{number}" for number in range(len(PASSES)))
     return con.sql(f"SELECT {learnt_columns()}, {flags} FROM identities WHERE identity_id IN ({drawn}) ORDER BY identity_id").df()
+
+
+def draw_groups(names: tuple[str, ...], seed: int, n_pairs: int, records_at_most: int) -> str:
+    """Return SQL for `identities` in whole groups that agree on the fields `names`, at most `records_at_most` of each group.
+
+    Groups are drawn at random, as many as hold `n_pairs` pairs, and one at least.
+    """
+    keys, known = ", ".join(names), " AND ".join(f"{name} IS NOT NULL" for name in names)
+    return f"""
+        WITH grouped AS (SELECT {keys}, least(count(*), {records_at_most}) AS n, hash({keys}, {int(seed)}) AS lot FROM identities
+                         WHERE {known} GROUP BY {keys} HAVING count(*) > 1),
+             drawn AS (SELECT *, sum(n * (n - 1) / 2) OVER (ORDER BY lot, {keys}) AS n_pairs FROM grouped
+                       QUALIFY n_pairs <= {int(n_pairs)} OR row_number() OVER (ORDER BY lot, {keys}) = 1)
+        SELECT * FROM identities JOIN drawn USING ({keys})
+        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY hash(identity_id, {int(seed)}), identity_id) <= {records_at_most}"""
 
 
 def learnt_columns() -> str:
