@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.extract_facts import extracts_folder, load_extract_facts
 from pipeline.extract_kinds import tables_of_kind
 from pipeline.extracts import find_extract_problems
@@ -127,12 +127,7 @@ def find_set_problems(folder: str, extracts) -> list[str]:
 
 def main() -> int:
     """Check the project and return the exit code, 1 after telling what is wrong."""
-    try:
-        check_project()
-    except InputError as error:
-        print(f"Nothing was run, and earlier results are untouched.\n{error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(check_project, "Nothing was run, and earlier results are untouched.\n")
 
 
 if __name__ == "__main__":

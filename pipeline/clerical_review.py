@@ -17,7 +17,7 @@ import pandas as pd
 
 from pipeline.clerical_sample import draw_pairs, estimate_from_decisions, find_mistakes, lay_side_by_side, name_linkage
 from pipeline.disclosure import control_counts
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.params import check_params, load_sections
 from pipeline.tables import DERIVED, REFERENCE, REPORTS, private_folder, project_root, read_table, replace_file
 
@@ -125,12 +125,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     # What is written here is for its owner only.
     os.umask(0o077)
-    try:
-        print((draw_sample if asked.step == "draw" else read_decisions)(asked.file))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: print((draw_sample if asked.step == "draw" else read_decisions)(asked.file)))
 
 
 if __name__ == "__main__":

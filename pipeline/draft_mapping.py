@@ -10,12 +10,11 @@ import secrets
 import sys
 from dataclasses import dataclass, field
 
-import pandas as pd
 import pyarrow as pa
 import yaml
 
 from pipeline.column_guesses import Column, find_clock, guess_codes, match_columns, profile_columns, say_how_sure, score_columns
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.extract_columns import CODES, IDENTIFIED, NEEDED, OPTIONAL
 from pipeline.extract_facts import MAPPING, PERSON_KEY, extracts_folder
 from pipeline.extract_mapping import TableMapping
@@ -180,30 +179,29 @@ def describe_drafts(drafts: dict[str, TableDraft], problems: list[str], tables: 
     return lines + [""] * bool(problems) + [f"left out: {problem}" for problem in problems]
 
 
+def write_drafts(folder: str) -> None:
+    """Write the draft of the mapping of `folder`, and a person key where there is none; print what was guessed and what is missing."""
+    root = extracts_folder(folder)
+    if not root.is_dir():
+        raise InputError(f"{folder}: there is no such folder. Correct the name, or put the extracts there.")
+    if (root / DRAFT).exists():
+        raise InputError(f"{folder}/{DRAFT}: is there already. Rename it to {MAPPING} to use it, or remove it to draft anew.")
+    drafts, problems = draft_mapping(folder)
+    (root / DRAFT).write_text(write_draft(drafts), encoding="utf-8")
+    print("\n".join(describe_drafts(drafts, problems, IDENTIFIED)))
+    if not (root / PERSON_KEY).exists():
+        (root / PERSON_KEY).touch(mode=0o600)
+        (root / PERSON_KEY).write_text(f"{secrets.token_hex(32)}\n", encoding="utf-8")
+        print(f"\n{folder}/{PERSON_KEY}: drawn. Keep it with the extracts and share it with nobody.")
+    print(f"\n{folder}/{DRAFT}: written. Read every line, answer each \"?\", say whether the set is simulated, and rename it to {MAPPING}.")
+
+
 def main(arguments: list[str]) -> int:
     """Draft the mapping of the folder that the command line names, and return the exit code."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("Usage: python -m pipeline.draft_mapping FOLDER, for example data/raw/ours.", file=sys.stderr)
         return 2
-    folder = arguments[0].rstrip("/")
-    try:
-        root = extracts_folder(folder)
-        if not root.is_dir():
-            raise InputError(f"{folder}: there is no such folder. Correct the name, or put the extracts there.")
-        if (root / DRAFT).exists():
-            raise InputError(f"{folder}/{DRAFT}: is there already. Rename it to {MAPPING} to use it, or remove it to draft anew.")
-        drafts, problems = draft_mapping(folder)
-        (root / DRAFT).write_text(write_draft(drafts), encoding="utf-8")
-        print("\n".join(describe_drafts(drafts, problems, IDENTIFIED)))
-        if not (root / PERSON_KEY).exists():
-            (root / PERSON_KEY).touch(mode=0o600)
-            (root / PERSON_KEY).write_text(f"{secrets.token_hex(32)}\n", encoding="utf-8")
-            print(f"\n{folder}/{PERSON_KEY}: drawn. Keep it with the extracts and share it with nobody.")
-        print(f"\n{folder}/{DRAFT}: written. Read every line, answer each \"?\", say whether the set is simulated, and rename it to {MAPPING}.")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: write_drafts(arguments[0].rstrip("/")))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The one error whose words a user sees."""
+"""The one error whose words a user sees, and how a command ends with them."""
+
+import sys
+from collections.abc import Callable
 
 
 class InputError(Exception):
@@ -12,3 +15,13 @@ class InputError(Exception):
         """Raise one error that lists all `problems`; do nothing when there are none."""
         if problems:
             raise cls("\n".join(problems))
+
+
+def run_command(command: Callable[[], None], preface: str = "") -> int:
+    """Run `command` and return the exit code: 0, or 1 after telling a user's mistake on stderr, behind `preface`."""
+    try:
+        command()
+    except InputError as error:
+        print(f"{preface}{error}", file=sys.stderr)
+        return 1
+    return 0

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 
 from pipeline.demand import incidents_of_people
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.params import check_params, load_sections
 from pipeline.tables import RAW, project_root, read_table
 
@@ -88,25 +88,25 @@ def make_panel(links, contact_facts, persons, person_exits, referral_facts, stud
     return con.sql(MONTHS.format(first=first_month, last=last_month)).df()
 
 
-def main() -> int:
-    """Write both examples and return the exit code, 1 after telling what is missing."""
-    try:
-        study = check_params(load_sections("study")).study
-        links, persons, person_exits = (read_table(name) for name in ("links", "persons", "person_exits"))
-        contact_facts, referral_facts = read_table("contact_facts"), read_table("referral_facts")
-        if contact_facts.empty:
-            raise InputError("Table contact_facts: has no rows, so the last run was of a ready panel. Run the demonstration first.")
-        exits = person_exits.assign(reason=person_exits["reason"].astype("str"))
-        written = [
-            write_set("pseudonymised_example", referrals=make_referrals(referral_facts, persons), contacts=make_contacts(contact_facts, links, persons), exits=exits, mentors=read_table("mentors")),
-            write_set("panel_example", panel=make_panel(links, contact_facts, persons, person_exits, referral_facts, study)),
-        ]
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
+def write_examples() -> None:
+    """Write both examples and print how to enter with each. Raises InputError where the demonstration has not run."""
+    study = check_params(load_sections("study")).study
+    links, persons, person_exits = (read_table(name) for name in ("links", "persons", "person_exits"))
+    contact_facts, referral_facts = read_table("contact_facts"), read_table("referral_facts")
+    if contact_facts.empty:
+        raise InputError("Table contact_facts: has no rows, so the last run was of a ready panel. Run the demonstration first.")
+    exits = person_exits.assign(reason=person_exits["reason"].astype("str"))
+    written = [
+        write_set("pseudonymised_example", referrals=make_referrals(referral_facts, persons), contacts=make_contacts(contact_facts, links, persons), exits=exits, mentors=read_table("mentors")),
+        write_set("panel_example", panel=make_panel(links, contact_facts, persons, person_exits, referral_facts, study)),
+    ]
     for folder in written:
         print(f"{folder.relative_to(project_root()).as_posix()}: set extracts.folder to it, and extracts.kind to {folder.name.removesuffix('_example')}.")
-    return 0
+
+
+def main() -> int:
+    """Write both examples and return the exit code, 1 after telling what is missing."""
+    return run_command(write_examples)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.params import check_params, load_sections
 from pipeline.tables import DERIVED, REPORTS, private_folder, project_root, replace_file
 
@@ -85,15 +85,15 @@ def publish_notebook(stage: str, executed: Path) -> None:
     replace_file(PUBLISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
 
 
+def run_stage(stage: str, kind: str) -> None:
+    """Execute `stage` from the project's root and publish its notebook."""
+    os.chdir(project_root())
+    publish_notebook(stage, execute_stage(stage, kind))
+
+
 def main(stage: str, kind: str = "identified") -> int:
     """Run `stage` for extracts of this `kind` from the project's root and return the exit code."""
-    try:
-        os.chdir(project_root())
-        publish_notebook(stage, execute_stage(stage, kind))
-    except InputError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_command(lambda: run_stage(stage, kind), "\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 
 import pandas as pd
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, run_command
 from pipeline.params import Claim, Study
 from pipeline.second_force_files import rename_contacts, rename_exits, rename_mentors, rename_referrals, write_months, write_register
 from pipeline.simulate import make_extracts, truth_tables
@@ -62,7 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"second_force: {error}")
+    sys.exit(run_command(main, "second_force: "))

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import InputError
+from pipeline.errors import run_command
 from pipeline.extract_facts import MAPPING, PERSON_KEY
 from pipeline.identities import draw_identities
 from pipeline.misrecording import CONTACTS, REGISTER, RecordQuality, write_down
@@ -123,7 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"simulate: {error}")
+    sys.exit(run_command(main, "simulate: "))
