@@ -10,7 +10,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from pipeline.extract_facts import MAPPING, PERSON_KEY, extracts_folder
 from pipeline.extract_mapping import DELIMITERS, TableMapping
 from pipeline.source_encoding import CODECS, PIECE, decode_top
-from pipeline.source_files import FORMATS, SourceFile, open_top, read_csv_header, tidy
+from pipeline.source_files import FORMATS, SourceFile, open_top
 from pipeline.source_sheets import write_cell
 
 # A title above the header is looked for in the first lines; a header has hardly any digits in its names.

@@ -8,7 +8,7 @@ import math
 
 import pandas as pd
 
-from pipeline.labels import LABELS, explain_loss, label, label_lag
+from pipeline.labels import explain_loss, label, label_lag
 from pipeline.wording import change_of, write_beside, write_date, write_number, write_p, write_percent, write_ratio
 
 COMPLETENESS = "completeness of "
