@@ -16,6 +16,7 @@ import typst
 
 from pipeline import report_linkage, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
+from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -162,7 +163,7 @@ def show_linkage_patterns(linkage_truth: pd.DataFrame, least: int = 300) -> pd.D
         return pd.DataFrame()
     return pd.DataFrame(
         {
-            "The contact holds": wide["pattern"].map(lambda pattern: ", ".join(report_tables.LABELS["identifier"].get(code, code) for code in pattern.split())),
+            "The contact holds": wide["pattern"].map(lambda pattern: ", ".join(LABELS["identifier"].get(code, code) for code in pattern.split())),
             "Recall, referred": wide["value", "referred"].map(lambda value: wording.write_number(value, 3)),
             "Recall, not referred": wide["value", "not_referred"].map(lambda value: wording.write_number(value, 3)),
             "True contacts": wide["n", "referred"].map(lambda count: f"{int(count):,}"),

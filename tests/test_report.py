@@ -17,7 +17,7 @@ from pipeline.metrics import collect_metrics
 from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
-from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
+from pipeline.report import BANNER, build_context, render_html, render_pdf, show_linkage_patterns, write_report
 from pipeline.report_linkage import CONTROLS, control_linkage
 from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
 from pipeline.tables import read_truth
@@ -389,3 +389,10 @@ def test_figures_that_another_scheme_published_are_not_called_this_scheme_s(para
     theirs = markdown_of(controlled_tables(), parameters.model_copy(update={"report": report}))
     assert "The scheme's own count found" in ours
     assert "The scheme's own count found" not in theirs and "Durham Community Peer Mentors published of their own clients found" in theirs
+
+
+def test_recall_by_what_a_contact_holds_is_told_in_words_and_without_rare_patterns():
+    rows = [("recall", arm, "all", pattern, value, n) for arm in ("referred", "not_referred") for pattern, value, n in (("birth phone", 0.98, 4000), ("name", 0.5, 40))]
+    shown = show_linkage_patterns(pd.DataFrame(rows, columns=["measure", "arm", "period", "pattern", "value", "n"]))
+    assert shown["True contacts"].tolist() == ["4,000"] and shown["Recall, referred"].tolist() == ["0.980"]
+    assert shown["The contact holds"].tolist() == ["date of birth, phone"]
