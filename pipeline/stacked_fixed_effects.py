@@ -53,6 +53,8 @@ def estimate_fixed_effects(label: Label, periods: pd.DataFrame, confidence: floa
     active = periods[periods.groupby("trial_id")["counted"].transform("sum") > 0]
     # A stack that has lost one arm, because all its people were silent, says nothing of delta.
     active = active[active.groupby("stack")["is_referred"].transform("nunique") == 2]
+    # Nor does one in which a period has no contact at all. What is left holds no separation for pyfixest to look for.
+    active = active[active["counted"].groupby([active["stack"], active["is_after"]]).transform("sum").groupby(active["stack"]).transform("min") > 0]
     check_arms(active)
     table = pd.DataFrame({
         "counted": active["counted"].astype(float), "log_exposure": np.log(active["exposure_days"].astype(float)),
@@ -62,7 +64,10 @@ def estimate_fixed_effects(label: Label, periods: pd.DataFrame, confidence: floa
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of separation, which is counted above, and of pandas inside the library
-            fit = pf.fepois("counted ~ referred_after | trial + period", table, vcov={"CRV1": "person"}, offset="log_exposure", iwls_tol=TOLERANCE, iwls_maxiter=100)
+            fit = pf.fepois(
+                "counted ~ referred_after | trial + period", table, vcov={"CRV1": "person"}, offset="log_exposure",
+                iwls_tol=TOLERANCE, iwls_maxiter=100, separation_check=[],
+            )  # fmt: skip
     except (RuntimeError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise NotEstimable(f"the fixed-effects model gives no estimate ({type(error).__name__})") from None
     if "referred_after" not in fit.coef().index:
