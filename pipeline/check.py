@@ -11,8 +11,10 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.extracts import COLUMNS, extracts_folder, find_header_problems, load_extract_facts
+from pipeline.extract_facts import extracts_folder, load_extract_facts
+from pipeline.extracts import find_extract_problems
 from pipeline.params import Parameters, check_params, load_sections
+from pipeline.spark import find_spark_problems
 from pipeline.tables import RAW, project_root
 
 # The stage `simulate` makes these, so they need not be there yet.
@@ -22,7 +24,8 @@ DEMONSTRATION = "data/raw/demo"
 def check_project() -> None:
     """Raise InputError that lists every mistake in params.yaml, between its sections, and at the top of the extracts."""
     params = check_params(load_sections(*Parameters.model_fields))
-    InputError.collect([*find_window_problems(params), *find_contradictions(params), *find_extract_problems(params.extracts.folder)])
+    spark_problems = find_spark_problems() if params.linkage.engine == "spark" else []
+    InputError.collect([*find_window_problems(params), *find_contradictions(params), *spark_problems, *find_set_problems(params.extracts.folder)])
 
 
 def find_window_problems(params: Parameters) -> list[str]:
@@ -95,7 +98,7 @@ def find_contradictions(params: Parameters) -> list[str]:
     return problems
 
 
-def find_extract_problems(folder: str) -> list[str]:
+def find_set_problems(folder: str) -> list[str]:
     """Return what is wrong with the extracts in `folder`, as far as the top of the files tells it."""
     if PurePosixPath(folder) == PurePosixPath(DEMONSTRATION):
         return []
@@ -104,7 +107,7 @@ def find_extract_problems(folder: str) -> list[str]:
         return [f"params.yaml, extracts.folder: {folder} is in the project but not in a folder of its own under {RAW.as_posix()}. Move the extracts there: git ignores it."]
     if not path.is_dir():
         return [f"params.yaml, extracts.folder: there is no folder {folder}. Correct the name, or put the extracts there."]
-    problems = [problem for name in COLUMNS for problem in find_header_problems(folder, name)]
+    problems = find_extract_problems(folder)
     try:
         load_extract_facts(folder)
     except InputError as error:

@@ -59,16 +59,18 @@ IS_CONTRADICTION = f"""(coalesce(l.nominal_id != r.nominal_id
 def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -> pd.DataFrame:
     """Return those of the `scored` pairs that survive the three rules with a probability of at least `floor`.
 
-    `scored`: identity_id_l, identity_id_r, match_weight (log2 of the odds). Result: the same with match_probability,
-    sorted by both ids.
+    `scored`: identity_id_l, identity_id_r, match_weight (log2 of the odds) and any columns gamma_*, which are passed on.
+    Result: the same with match_probability, sorted by both ids.
     """
+    agreements = [name for name in scored if name.startswith("gamma_")]
     with duckdb.connect(config={"threads": 1}) as con:
-        con.register("scored", scored)
+        con.register("scored_given", scored[["identity_id_l", "identity_id_r", "match_weight"]])
+        con.execute("CREATE VIEW scored AS SELECT *, row_number() OVER () - 1 AS scored_row FROM scored_given")
         con.register("identities_given", identities[["identity_id", "forename", "surname", *TELLING]])
         con.execute("CREATE TABLE identities AS SELECT *, row_number() OVER () - 1 AS position FROM identities_given")
         con.execute(f"""
             CREATE TABLE consistent AS
-            SELECT l.position AS left_position, r.position AS right_position, match_weight FROM scored
+            SELECT l.position AS left_position, r.position AS right_position, match_weight, scored_row FROM scored
             JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r
             WHERE NOT {IS_CONTRADICTION}""")
         forget_swapped_forenames(con)
@@ -79,6 +81,7 @@ def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -
     return pd.DataFrame({
         "identity_id_l": ids.take(kept["left_position"]).array, "identity_id_r": ids.take(kept["right_position"]).array,
         "match_probability": (1 / (1 + np.exp2(-kept["match_weight"]))).array, "match_weight": kept["match_weight"].array,
+        **{name: scored[name].take(kept["scored_row"]).array for name in agreements},
     })  # fmt: skip
 
 
@@ -102,18 +105,20 @@ def settle_register(scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataF
 
     An entry counts as one more identity among those that the settled `pairs` join to the identities it matches; the
     pairs of contacts stay as they are, so that the register helps nobody's contacts to find one another. `clients`: client_id,
-    identity_id (of the entry) and details. Result: client_id, identity_id, match_probability, match_weight, the best
-    entry of a client counting; sorted by both ids.
+    identity_id (of the entry) and details. Result: client_id, identity_id, match_probability, match_weight and any
+    columns gamma_* of `scored`, the best entry of a client counting; sorted by both ids.
     """
     matched = scored["identity_id_l"].unique()
     near = pairs[pairs["identity_id_l"].isin(matched) | pairs["identity_id_r"].isin(matched)]
-    graph = pd.concat([near[["identity_id_l", "identity_id_r", "match_weight"]], scored], ignore_index=True)
+    graph = pd.concat([near[[name for name in scored if name in near]], scored], ignore_index=True)
     nodes = np.union1d(graph["identity_id_l"].unique().astype(object), graph["identity_id_r"].unique().astype(object))
     together = pd.concat([identities[identities["identity_id"].isin(nodes)], clients.drop(columns="client_id")], ignore_index=True)
     settled = settle_pairs(graph, together, floor)
     found = settled.merge(clients[["client_id", "identity_id"]], left_on="identity_id_r", right_on="identity_id", validate="many_to_one")
-    best = found.groupby(["client_id", "identity_id_l"], as_index=False)[["match_probability", "match_weight"]].max()
-    return best.rename(columns={"identity_id_l": "identity_id"})
+    strongest = found.sort_values(["client_id", "identity_id_l", "match_weight", "identity_id_r"], ascending=[True, True, False, True])
+    best = strongest.drop_duplicates(["client_id", "identity_id_l"]).drop(columns=["identity_id_r", "identity_id"])
+    best = best.rename(columns={"identity_id_l": "identity_id"}).reset_index(drop=True)
+    return best[["client_id", *(name for name in best if name != "client_id")]]
 
 
 def share_between_rivals(con: duckdb.DuckDBPyConnection, least_weight: float) -> pd.DataFrame:
@@ -144,7 +149,7 @@ def share_between_rivals(con: duckdb.DuckDBPyConnection, least_weight: float) ->
     )
     return con.sql(f"""
         SELECT * FROM (
-            SELECT left_position, right_position, match_weight - log2(1 + greatest({odds})) AS match_weight
+            SELECT left_position, right_position, match_weight - log2(1 + greatest({odds})) AS match_weight, scored_row
             FROM consistent JOIN identities l ON l.position = left_position JOIN identities r ON r.position = right_position {joins})
         WHERE match_weight >= {least_weight if np.isfinite(least_weight) else "'-infinity'::DOUBLE"}
         ORDER BY left_position, right_position""").df()

@@ -1,209 +1,88 @@
-"""Extracts: read a set of extracts from its folder, and give every column its type.
+"""Extracts: read a set of extracts from its folder as its mapping says, and give every column its type.
 
-A set of extracts is a folder with referrals.csv, contacts.csv, where there are any exits.csv and
-mentors.csv, and extracts.yaml, which says what the set is. Messages name files, columns and row
-numbers, never a value: what stands in an extract is personal.
+A set of extracts is a folder with the files of its tables, extracts.yaml, which says what the set is and, where files,
+columns or codes have other names than ours, what they are called, and person_key.txt. Messages name files, columns and
+row numbers, never a value: what stands in an extract is personal.
 """
 
-import csv
-from dataclasses import dataclass
-from pathlib import Path
-import re
-
-import duckdb
 import pandas as pd
-import yaml
+import pyarrow as pa
 
 from pipeline.errors import InputError
-from pipeline.tables import project_root
-
-# What each column of an extract holds. "needed flag" may not be blank: nothing would say which way to count the row.
-COLUMNS = {
-    "referrals": {
-        "referral_id": "text", "client_id": "text", "forename": "text", "surname": "text", "date_of_birth": "date",
-        "sex": "text", "phone": "text", "address": "text", "postcode": "text", "referred_on": "date",
-        "referral_source": "text", "primary_need": "text", "accepted": "flag", "first_contact_on": "date",
-        "closed_on": "date", "closure_reason": "text",
-    },
-    "contacts": {
-        "contact_id": "text", "incident_id": "text", "received_at": "time", "service": "text", "channel": "text",
-        "opening_code": "text", "closing_code": "text", "grade": "text", "role": "text", "forename": "text",
-        "surname": "text", "date_of_birth": "date", "sex": "text", "phone": "text", "address": "text",
-        "postcode": "text", "nominal_id": "text", "attended": "flag", "officer_minutes": "number", "duplicate_of": "text",
-    },
-    "exits": {"client_id": "text", "nominal_id": "text", "from_on": "date", "to_on": "date", "reason": "text"},
-    "mentors": {
-        "mentor_id": "text", "joined_on": "date", "left_on": "date", "lived_experience": "flag", "former_client": "flag",
-    },
-}  # fmt: skip
-OPTIONAL = ("exits", "mentors")
-
-# What Python puts in the place of bytes that are no UTF-8.
-UNREADABLE = "\ufffd"
-FORMATS = {"date": "%Y-%m-%d", "time": "%Y-%m-%d %H:%M:%S"}
-EXPECTED = {
-    "date": "dates as YYYY-MM-DD",
-    "time": "times as YYYY-MM-DD HH:MM:SS",
-    "flag": "true or false in every row",
-    "number": "numbers with a point for decimals",
-}
+from pipeline.extract_columns import IDENTIFIED, OPTIONAL
+from pipeline.extract_mapping import TableMapping, check_mapping, load_mapping
+from pipeline.extract_values import ARROW, describe_mistakes, read_values
+from pipeline.source_files import SourceFile, find_file_problems, find_files, find_header_problems_of, open_top
 
 
-@dataclass(frozen=True)
-class ExtractFacts:
-    """What a set of extracts says of itself."""
+def find_extract_problems(folder: str, tables: dict = IDENTIFIED) -> list[str]:
+    """Return every mistake in the mapping and at the top of the files in `folder`.
 
-    is_simulated: bool
-    person_key: str
-
-
-def extracts_folder(folder: str) -> Path:
-    """Return `folder` as a path; a relative one is taken from the project's folder."""
-    return project_root() / folder
-
-
-def load_extract_facts(folder: str) -> ExtractFacts:
-    """Return what extracts.yaml in `folder` says: whether the set is simulated, and the key of its person ids.
-
-    Raises InputError that lists every missing, unknown or unfitting entry.
+    Reads some lines of each file, so that it is cheap enough to ask before anything runs.
     """
-    path = extracts_folder(folder) / "extracts.yaml"
-    where = f"{folder}/extracts.yaml"
-    if not path.exists():
-        raise InputError(f"{where}: missing. Write it with two lines, `simulated: false` and `person_key: <a secret text>`.")
+    mapping, problems = check_mapping(folder, tables)
+    return problems + [problem for name, table in mapping.items() for problem in find_header_problems(folder, name, table)]
+
+
+def find_header_problems(folder: str, name: str, table: TableMapping) -> list[str]:
+    """Return every mistake seen at the top of the files of the table `name`: absent, empty, columns missing or double."""
+    is_optional = name in OPTIONAL
+    problems = find_file_problems(folder, name, table, is_optional)
+    if problems:
+        return problems
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise InputError(f"{where}: cannot be read as YAML. Mend it; the README shows one.") from None
-    facts = facts if isinstance(facts, dict) else {}
-    problems = []
-    if not isinstance(facts.get("simulated"), bool):
-        problems.append(f"{where}, simulated: missing or neither true nor false. Say whether the set is simulated.")
-    if not (isinstance(facts.get("person_key"), str) and facts["person_key"].strip()):
-        problems.append(f"{where}, person_key: missing or not a text. Write a secret text of your own, in quotes.")
-    problems += [f"{where}, {key}: no such entry. Correct its name or remove it." for key in facts if key not in ("simulated", "person_key")]
-    InputError.collect(problems)
-    return ExtractFacts(is_simulated=facts["simulated"], person_key=facts["person_key"])
+        sources = [open_top(folder, path, table) for path in find_files(folder, table)]
+    except InputError as error:
+        return [str(error)]
+    return [problem for source in sources for problem in find_header_problems_of(source, table, name, is_optional)]
 
 
-def find_header_problems(folder: str, name: str) -> list[str]:
-    """Return every mistake seen at the top of the extract `name`: absent, empty, columns missing or double.
+def read_extract(folder: str, name: str, tables: dict = IDENTIFIED) -> pd.DataFrame:
+    """Return the extract `name` from `folder`: the columns that `tables` promises, in that order and typed; text trimmed, blank as missing.
 
-    Reads two lines, so that it is cheap enough to ask before anything runs.
+    Dates and times come as datetime64, flags as bool, numbers as float; rows in the order of the files' names and of
+    the rows in them. An optional extract that is absent comes back empty. Columns that the mapping does not name are
+    left out (`describe_extracts` counts them). Raises InputError for every mistake in the mapping, in the headers, and
+    in the values.
     """
-    path, where = extracts_folder(folder) / f"{name}.csv", f"{folder}/{name}.csv"
-    if not path.is_file():
-        return [] if name in OPTIONAL else [f"{where}: missing. Put the extract there, or correct extracts.folder in params.yaml."]
-    try:
-        header, has_rows = read_top(path)
-    except (OSError, csv.Error):
-        header, has_rows = [UNREADABLE], True
-    if UNREADABLE in "".join(header):
-        return [f"{where}: the header cannot be read. Save the file as CSV with commas, encoded as UTF-8."]
-    if not header or not (has_rows or name in OPTIONAL):
-        return [f"{where}: empty{', it has a header only' if header else ''}. Export it again, with a header and all rows."]
-    missing = [column for column in COLUMNS[name] if column not in header]
-    double = [column for column in COLUMNS[name] if header.count(column) > 1]
-    problems = []
-    if missing:
-        problems.append(
-            f"{where}: {len(missing)} of {len(COLUMNS[name])} columns missing: {', '.join(missing)}. "
-            "Add them to the first line (commas between, spelt like this); a column without data stays blank."
-        )
-    if double:
-        problems.append(f"{where}: columns that occur more than once: {', '.join(double)}. Keep one of each.")
-    if len(set(header)) < len(header) and not double:
-        problems.append(f"{where}: {len(header) - len(set(header))} column names repeat others. Keep one of each.")
-    return problems
+    table, ours = load_mapping(folder, tables)[name], tables[name]
+    InputError.collect(find_header_problems(folder, name, table))
+    parts, mistakes = [pa.table({column: pa.array([], ARROW[kind]) for column, kind in ours.items()})], []
+    for path in find_files(folder, table):
+        part, found = read_values(open_top(folder, path, table), table, name, ours)
+        parts.append(part)
+        mistakes += found
+    InputError.collect(describe_mistakes(mistakes, table, name, ours))
+    return pa.concat_tables(parts).to_pandas()
 
 
-def read_top(path: Path) -> tuple[list[str], bool]:
-    """Return the column names in the first line of the CSV file `path` (none when it is empty), and whether rows follow."""
-    # Letters of another encoding further down are told by their line when the rows are read.
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        rows = csv.reader(lines)
-        header = [column.strip() for column in next(rows, [])]
-        return header, any(next(rows, []))
+def describe_extracts(folder: str, tables: dict = IDENTIFIED) -> pd.DataFrame:
+    """Return one row per extract: extract, is_present, n_files, read_as, n_unknown_columns, unknown_columns.
 
-
-def read_extract(folder: str, name: str) -> pd.DataFrame:
-    """Return the extract `name` from `folder`: our columns in our order, all as text, trimmed, blank as missing.
-
-    An optional extract that is absent comes back empty. Columns that we do not know are left out
-    (`describe_extracts` names them). Raises InputError for a missing or empty file, missing or double
-    columns, and lines that are no CSV.
+    read_as says in words how the files are read, what was sniffed included; unknown_columns names their columns that
+    become none of ours, by comma, but only where the header has all that it should: otherwise it may be a row of data.
     """
-    InputError.collect(find_header_problems(folder, name))
-    path = extracts_folder(folder) / f"{name}.csv"
-    if not path.is_file():
-        return pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS[name]})
-    return read_text_columns(path, f"{folder}/{name}.csv")[list(COLUMNS[name])]
+    mapping = load_mapping(folder, tables)
+    return pd.DataFrame([describe_extract(name, [open_top(folder, path, mapping[name]) for path in find_files(folder, mapping[name])], mapping[name]) for name in tables])
 
 
-def read_text_columns(path: Path, where: str) -> pd.DataFrame:
-    """Return the CSV file `path` as text columns. DuckDB's own message would quote the line, so only its number is told."""
-    names, _ = read_top(path)
-    columns = ", ".join(f"nullif(trim(column_{i}), '') as \"{quoted(column)}\"" for i, column in enumerate(names))
-    fields = ", ".join(f"'column_{i}': 'VARCHAR'" for i in range(len(names)))
-    source = f"read_csv(?, columns={{{fields}}}, header=true, delim=',', quote='\"', escape='\"', auto_detect=false)"
-    con = duckdb.connect()
-    try:
-        return con.sql(f"select {columns} from {source}", params=[str(path)]).to_arrow_table().to_pandas()
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        line = re.search(r"Line: (\d+)", str(error))
-        found = f", line {line[1]}: has more or fewer fields than the header, or" if line else ": a line"
-        raise InputError(f"{where}{found} is no UTF-8 text. Save the file as CSV with commas, encoded as UTF-8.") from None
-    finally:
-        con.close()
+def describe_extract(name: str, sources: list[SourceFile], table: TableMapping) -> dict:
+    """Return the row of one extract."""
+    wanted = {their_column for theirs in table.columns.values() for their_column in theirs}
+    unknown = dict.fromkeys(column for source in sources if wanted <= set(source.header) for column in source.header if column not in wanted)
+    return {
+        "extract": name,
+        "is_present": bool(sources),
+        "n_files": len(sources),
+        "read_as": "; ".join(sorted({write_reading(source) for source in sources})),
+        "n_unknown_columns": len(unknown),
+        "unknown_columns": ", ".join(unknown),
+    }
 
 
-def quoted(column: str) -> str:
-    """Return `column` fit to stand between double quotes in SQL."""
-    return column.replace('"', '""')
-
-
-def type_extract(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the text columns of the extract `name` typed: dates and times as datetime64, flags bool, numbers float.
-
-    Raises InputError that lists every column with values of another format: how many, the first row
-    (counted below the header) and the format expected.
-    """
-    kinds = COLUMNS[name]
-    typed = {column: type_column(frame[column], kind) for column, kind in kinds.items()}
-    problems = [describe_bad_rows(name, column, kinds[column], bad) for column, (_, bad) in typed.items() if bad.any()]
-    InputError.collect(problems)
-    return pd.DataFrame({column: values.astype("bool") if kinds[column] == "flag" else values for column, (values, _) in typed.items()})
-
-
-def type_column(text: pd.Series, kind: str) -> tuple[pd.Series, pd.Series]:
-    """Return the typed values of `text`, and a mask of the rows whose text is not of that `kind`."""
-    if kind in FORMATS:
-        values = pd.to_datetime(text, format=FORMATS[kind], errors="coerce").astype("datetime64[us]")
-    elif kind == "number":
-        values = pd.to_numeric(text, errors="coerce").astype("float64")
-    elif kind == "flag":
-        values = text.str.lower().map({"true": True, "false": False})
-        return values, values.isna()
-    else:
-        return text, pd.Series(False, index=text.index)
-    return values, values.isna() & text.notna()
-
-
-def describe_bad_rows(name: str, column: str, kind: str, bad: pd.Series) -> str:
-    """Return one line about the rows marked in `bad`, without their values."""
-    first = int(bad.to_numpy().argmax()) + 1
-    return f"{name}.csv, {column}: rows of another format: {int(bad.sum())}, the first in row {first} below the header. Export {EXPECTED[kind]}."
-
-
-def describe_extracts(folder: str) -> pd.DataFrame:
-    """Return one row per extract: extract, is_present, n_unknown_columns, unknown_columns (their names, by comma).
-
-    Column names are told only where the header has all of ours: otherwise it may be a row of data.
-    """
-    rows = []
-    for name, ours in COLUMNS.items():
-        path = extracts_folder(folder) / f"{name}.csv"
-        header = read_top(path)[0] if path.is_file() else []
-        unknown = [column for column in header if column not in ours] if set(ours) <= set(header) else []
-        rows.append({"extract": name, "is_present": path.is_file(), "n_unknown_columns": len(unknown), "unknown_columns": ", ".join(unknown)})
-    return pd.DataFrame(rows)
+def write_reading(source: SourceFile) -> str:
+    """Return in words how a file is read."""
+    row = f", header in row {source.header_row}" if source.header_row > 1 else ""
+    if source.format == "csv":
+        return f"CSV, {source.encoding}, delimiter {source.delimiter!r}{row}"
+    return {"excel": "Excel", "parquet": "Parquet"}[source.format] + row

@@ -98,6 +98,9 @@ LABELS = {
         "version": "Version",
     },
     "group": {"not_yet_referred": "Not yet referred", "never_engaged": "Never engaged"},
+    "measure": {"precision": "Precision", "recall": "Recall", "f1": "F1"},
+    "step": {"before any comparison": "Prior", "date_of_birth": "Date of birth", "nominal_id": "Force’s number", "altogether": "Altogether"},
+    "characteristic": {"holds nominal id": "Holds the force’s number"},
     "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }
 

@@ -7,19 +7,12 @@ like success. Intervals are Wilson's (1927); they count rows as independent, so 
 import numpy as np
 import pandas as pd
 
+from pipeline.intervals import cluster_shares, wilson_interval
+
 IDENTIFIERS = ["forename", "surname", "date_of_birth", "phone", "postcode", "nominal_id"]
 COLUMNS = ["check", "arm", "period", "value", "ci_low", "ci_high", "n", "pass_mark", "passed"]
 TRUTH_COLUMNS = ["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"]
 HEAVIEST = 10
-Z = 1.959964
-
-
-def wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of Wilson's 95 % interval of a share of n; missing where n is 0."""
-    share, n = np.asarray(share, float), np.where(np.asarray(n, float) > 0, n, np.nan)
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    return middle - half, middle + half
 
 
 def check_links(
@@ -44,18 +37,22 @@ def check_links(
         ("clients matched by several people", "referred", "all", (n_people > 1).sum() / max(n_clients, 1), n_clients, np.nan),
         ("contacts without a person", "all", "all", 1 - len(links) / max(len(contacts), 1), len(contacts), np.nan),
         ("contacts of the ten people with most", "all", "all", heaviest / max(len(links), 1), len(links), np.nan),
-        *(("expected precision", arm, period, value, n, precision_at_least) for arm, period, value, n in expected_precision(rows)),
         *(("expected recall", arm, "all", value, n, recall_at_least) for arm, value, n in expected_recall(rows, contact_identities, pairs, accept_from)),
-        *(
-            (f"completeness of {field.replace('_', ' ')}", arm, period, group[field].notna().mean(), len(group), np.nan)
-            for field in IDENTIFIERS
-            for (arm, period), group in by_arm_and_period(rows)
-        ),
     ]
-    table = pd.DataFrame(checks, columns=["check", "arm", "period", "value", "n", "pass_mark"])
-    table["ci_low"], table["ci_high"] = wilson_interval(table["value"], table["n"])
+    counted = pd.DataFrame(checks, columns=["check", "arm", "period", "value", "n", "pass_mark"])
+    counted["ci_low"], counted["ci_high"] = wilson_interval(counted["value"], counted["n"])
+    shares = {"expected precision": rows["match_probability"], **{f"completeness of {field.replace('_', ' ')}": rows[field].notna() for field in IDENTIFIERS}}
+    measured = pd.concat([share_by_arm_and_period(rows, value).assign(check=check) for check, value in shares.items()], ignore_index=True)
+    measured["pass_mark"] = np.where(measured["check"].eq("expected precision"), precision_at_least, np.nan)
+    is_precision = measured["check"].eq("expected precision")
+    table = pd.concat([counted.iloc[:4], measured[is_precision], counted.iloc[4:], measured[~is_precision]], ignore_index=True)
     table["passed"] = (table["value"] >= table["pass_mark"]).astype("boolean").mask(table["pass_mark"].isna())
     return table.astype({"n": "int64"})[COLUMNS]
+
+
+def add_checks(*checks: pd.DataFrame) -> pd.DataFrame:
+    """Return link_quality with further checks of the same columns below it."""
+    return pd.concat(checks, ignore_index=True)[COLUMNS].astype({"n": "int64", "passed": "boolean"})
 
 
 def place_contacts(contacts: pd.DataFrame, links: pd.DataFrame, persons: pd.DataFrame, referrals: pd.DataFrame) -> pd.DataFrame:
@@ -69,16 +66,16 @@ def place_contacts(contacts: pd.DataFrame, links: pd.DataFrame, persons: pd.Data
     return rows.assign(arm=np.where(is_referred, "referred", "not_referred"), period=np.where(is_referred, after, "all"))
 
 
-def by_arm_and_period(rows: pd.DataFrame) -> list:
-    """Return ((arm, period), rows) for the referred altogether, before and after, and for everyone else."""
+def share_by_arm_and_period(rows: pd.DataFrame, value: pd.Series) -> pd.DataFrame:
+    """Return the mean of `value` over `rows`, clustered by person: the referred altogether, before and after, and everyone else.
+
+    Columns arm, period, value, ci_low, ci_high, n; an arm or period without contacts has n 0 and no value.
+    """
+    rows = pd.DataFrame({"arm": rows["arm"], "period": rows["period"], "person_id": rows["person_id"], "value": value.astype(float)})
     referred = rows[rows["arm"] == "referred"]
-    split = [(("referred", period), referred[referred["period"] == period]) for period in ("before", "after")]
-    return [(("referred", "all"), referred), *split, (("not_referred", "all"), rows[rows["arm"] == "not_referred"])]
-
-
-def expected_precision(rows: pd.DataFrame) -> list[tuple]:
-    """Return (arm, period, value, n): the mean probability with which contacts are tied to their person."""
-    return [(arm, period, group["match_probability"].mean(), len(group)) for (arm, period), group in by_arm_and_period(rows)]
+    found = cluster_shares(pd.concat([referred.assign(period="all"), referred, rows[rows["arm"] == "not_referred"]]), ["arm", "period"], "value", "person_id")
+    wanted = pd.DataFrame([("referred", "all"), ("referred", "before"), ("referred", "after"), ("not_referred", "all")], columns=["arm", "period"])
+    return wanted.merge(found, on=["arm", "period"], how="left", validate="one_to_one").fillna({"n": 0})
 
 
 def expected_recall(rows: pd.DataFrame, contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_from: float) -> list[tuple]:
@@ -92,16 +89,26 @@ def expected_recall(rows: pd.DataFrame, contact_identities: pd.DataFrame, pairs:
     sizes = rows["person_id"].value_counts()
     arm_of = rows.drop_duplicates("person_id").set_index("person_id")["arm"]
     apart = pairs[pairs["match_probability"] < accept_from]
-    apart = pd.DataFrame({"one": apart["identity_id_l"].map(person_of), "other": apart["identity_id_r"].map(person_of), "p": apart["match_probability"]})
-    apart = apart[apart["one"] != apart["other"]]
-    swap = apart["one"].map(sizes) < apart["other"].map(sizes)
-    apart["one"], apart["other"] = apart["one"].mask(swap, apart["other"]), apart["other"].mask(swap, apart["one"])
-    strongest = apart.groupby(["one", "other"], as_index=False)["p"].max()
-    # Somebody's lost contacts can be one person's only, so each smaller person counts once, at the strongest tie.
-    strongest = strongest.sort_values(["other", "p", "one"], ascending=[True, False, True]).drop_duplicates("other")
-    lost = (strongest["p"] * strongest["other"].map(sizes)).groupby(strongest["one"].map(arm_of)).sum()
+    one, other = (sizes.index.get_indexer(apart[side].map(person_of)) for side in ("identity_id_l", "identity_id_r"))
+    lost = find_lost_contacts(one, other, apart["match_probability"].to_numpy(), sizes.to_numpy())
+    lost = lost.groupby(arm_of.loc[sizes.index].to_numpy()[lost["holder"]])["lost"].sum()
     held = rows["arm"].value_counts()
     return [(arm, held.get(arm, 0) / max(held.get(arm, 0) + lost.get(arm, 0.0), 1), held.get(arm, 0)) for arm in ("referred", "not_referred")]
+
+
+def find_lost_contacts(one: np.ndarray, other: np.ndarray, probability: np.ndarray, sizes: np.ndarray) -> pd.DataFrame:
+    """Return holder and lost: the contacts that a person is held to lack, because pairs that tie them to another were not accepted.
+
+    `one` and `other` are the people of each pair, as places in `sizes` (their contacts), `probability` the pair's. Of two people
+    the larger is the holder. Somebody's lost contacts can be one person's only, so each smaller person counts once, with
+    the contacts times the probability of the strongest tie.
+    """
+    differ = one != other
+    one, other, probability = one[differ], other[differ], probability[differ]
+    swap = sizes[one] < sizes[other]
+    ties = pd.DataFrame({"holder": np.where(swap, other, one), "smaller": np.where(swap, one, other), "p": probability})
+    strongest = ties.sort_values(["smaller", "p", "holder"], ascending=[True, False, True]).drop_duplicates("smaller")
+    return pd.DataFrame({"holder": strongest["holder"], "lost": strongest["p"] * sizes[strongest["smaller"]]}).reset_index(drop=True)
 
 
 def count_matched_people(links: pd.DataFrame, contact_identities: pd.DataFrame, register_pairs: pd.DataFrame, accept_from: float) -> pd.Series:
@@ -153,9 +160,7 @@ def truth_quality(
     recall = measured(rows.assign(subject=rows["true_person_id"], is_right=rows["person_id"] == rows["right_person"]), owner, "recall")
     held = rows[rows["held_by"].notna()]
     precision = measured(held.assign(subject=held["held_by"], is_right=held["held_by"] == held["true_person_id"]), owner, "precision")
-    table = pd.concat([precision, recall], ignore_index=True)
-    table["ci_low"], table["ci_high"] = wilson_interval(table["value"], table["n"])
-    return table[TRUTH_COLUMNS]
+    return pd.concat([precision, recall], ignore_index=True)[TRUTH_COLUMNS]
 
 
 def largest_person(rows: pd.DataFrame) -> pd.DataFrame:
@@ -171,5 +176,5 @@ def measured(rows: pd.DataFrame, owner: pd.DataFrame, measure: str) -> pd.DataFr
     rows = rows.assign(arm=np.where(index_on.notna(), "referred", "not_referred"), period=np.where(rows["received_at"] < index_on, "before", "after"))
     whole = rows.assign(period="all", pattern="any")
     cuts = [whole, rows[rows["arm"] == "referred"].assign(pattern="any"), rows.assign(period="all")]
-    shares = [cut.groupby(["arm", "period", "pattern"], as_index=False).agg(value=("is_right", "mean"), n=("is_right", "size")) for cut in cuts]
+    shares = [cluster_shares(cut.astype({"is_right": float}), ["arm", "period", "pattern"], "is_right", "subject") for cut in cuts]
     return pd.concat(shares, ignore_index=True).assign(measure=measure)

@@ -1,131 +1,73 @@
-"""The linkage model: how likely two sets of personal details are one person's (Fellegi and Sunter 1969, by Splink).
+"""The linkage model: how details of one person agree (m) and how those of two strangers do (u).
 
-`train_model` learns from the contact identities how details of one person agree (m) and how those of two strangers do
-(u); `score_identities` compares identities with one another; `score_clients` compares the register with them by the
-same model. Everything runs on one thread: with two the probabilities differ in their twelfth digit.
+Fellegi and Sunter (1969), fitted by Splink. `train_model` learns from the contact identities and returns a plain model
+that `pipeline.scoring` applies. It always learns in DuckDB, on one thread and from a bounded sample that depends on the
+identities and the seed alone: the same identities and seed give the same model, whatever scores the pairs afterwards.
+
+Builds on `pipeline.comparisons` and `pipeline.learning_sample`.
 """
 
+from copy import deepcopy
+from dataclasses import dataclass
+
 import duckdb
+import numpy as np
 import pandas as pd
-import splink.comparison_level_library as levels
-from splink import DuckDBAPI, Linker, SettingsCreator, block_on
-from splink.blocking_rule_library import CustomRule
-from splink.comparison_library import CustomComparison
+from splink import DuckDBAPI, Linker, SettingsCreator
 
+from pipeline.comparisons import BLOCKING, compare_details
 from pipeline.errors import InputError
+from pipeline.learning_sample import PASSES, count_learnt, count_sure_pairs, draw_learners, draw_strangers, training_rule
 
-# Columns that a comparison, a blocking rule or a term frequency needs.
-COMPARED = ["identity_id", "forename", "forename_root", "surname", "date_of_birth", "sex", "phone", "address", "postcode",
-            "nominal_id", "rare_name"]  # fmt: skip
-
-# A pair is looked at when any one of these holds: each survives a missing or changed value in all fields it does not name.
-BLOCKING = [
-    block_on("nominal_id"),
-    block_on("phone"),
-    block_on("surname", "date_of_birth"),
-    block_on("forename_root", "date_of_birth"),
-    block_on("postcode", "date_of_birth"),
-    block_on("surname", "postcode"),
-    block_on("forename_root", "postcode"),
-    block_on("surname", "address"),
-    block_on("forename_root", "address"),
-    block_on("rare_name"),
-]
-# A whole name used by more identities than this is too common to identify anybody, so not worth comparing by itself.
-RARE_NAME_AT_MOST = 40
-
-# Pairs that are almost surely one person's; what share of all true pairs they are sets the model's prior.
-SURE_RULES = ["l.nominal_id = r.nominal_id", "l.forename_root = r.forename_root AND l.surname = r.surname AND l.date_of_birth = r.date_of_birth",
-              "l.forename_root = r.forename_root AND l.surname = r.surname AND l.phone = r.phone"]  # fmt: skip
-SURE_RULES_RECALL = 0.7
-# Each comparison is learnt in a pass that does not block on it, among pairs that already agree where households do not.
-TRAINING_RULES = [block_on("date_of_birth", "phone"), block_on("date_of_birth", "postcode"), block_on("forename_root", "phone")]
-SAMPLED_PAIRS, TRAINING_PAIRS = 1e6, 1e6
 FEWEST_IDENTITIES = 100
 
 
-def compare_details() -> list[CustomComparison]:
-    """Return the comparisons of the model, levels from the strongest agreement down."""
-    swapped = "(forename_l = surname_r AND surname_l = forename_r)"
-    return [
-        compare("forename", [
-            levels.CustomLevel(f"forename_l IS NULL OR forename_r IS NULL OR coalesce{swapped[:-1]}, false)", "missing, or swapped with the surname").configure(is_null_level=True),
-            levels.ExactMatchLevel("forename", term_frequency_adjustments=True),
-            levels.CustomLevel("forename_root_l = forename_root_r", "a nickname of the other"),
-            levels.JaroWinklerLevel("forename", 0.88),
-            levels.CustomLevel("starts_with(forename_l, forename_r) OR starts_with(forename_r, forename_l)", "the beginning of the other"),
-        ]),
-        compare("surname", [
-            levels.NullLevel("surname"),
-            levels.ExactMatchLevel("surname", term_frequency_adjustments=True),
-            levels.CustomLevel(swapped, "forename and surname swapped"),
-            levels.JaroWinklerLevel("surname", 0.9),
-        ]),
-        compare("date_of_birth", [
-            levels.NullLevel("date_of_birth"),
-            levels.ExactMatchLevel("date_of_birth"),
-            levels.CustomLevel("left(date_of_birth_l, 4) = left(date_of_birth_r, 4) AND substr(date_of_birth_l, 6, 2) = right(date_of_birth_r, 2) "
-                               "AND right(date_of_birth_l, 2) = substr(date_of_birth_r, 6, 2)", "day and month exchanged"),
-            levels.CustomLevel("right(date_of_birth_l, 5) = right(date_of_birth_r, 5)", "day and month agree, another year"),
-            levels.CustomLevel("damerau_levenshtein(date_of_birth_l, date_of_birth_r) <= 1", "one slip"),
-        ]),
-        compare("sex", [levels.NullLevel("sex"), levels.ExactMatchLevel("sex")]),
-        compare("phone", [
-            levels.NullLevel("phone"),
-            levels.ExactMatchLevel("phone", term_frequency_adjustments=True),
-            levels.DamerauLevenshteinLevel("phone", 1),
-        ]),
-        compare("place", [
-            levels.CustomLevel("(postcode_l IS NULL OR postcode_r IS NULL) AND NOT coalesce(address_l = address_r, false)", "missing").configure(is_null_level=True),
-            levels.CustomLevel("address_l = address_r", "same address"),
-            levels.CustomLevel("postcode_l = postcode_r", "same postcode"),
-        ]),
-        compare("nominal_id", [levels.NullLevel("nominal_id"), levels.ExactMatchLevel("nominal_id")]),
-    ]  # fmt: skip
+@dataclass(frozen=True)
+class LinkageModel:
+    """A trained model: Splink's `settings` with m and u, the frequencies of `terms` by column, and its `levels` as a table."""
+
+    settings: dict
+    terms: dict[str, pd.DataFrame]
+    levels: pd.DataFrame
 
 
-def compare(name: str, agreements: list) -> CustomComparison:
-    """Return a comparison of `agreements`, with all that is left as its last level."""
-    return CustomComparison([*agreements, levels.ElseLevel()], output_column_name=name)
+def train_model(
+    identities: pd.DataFrame, terms: dict[str, pd.DataFrame], seed: int, sure_rules_recall: float, sampled_pairs: int, training_pairs: int
+) -> LinkageModel:
+    """Return the model learnt from `identities`; `terms` are term frequencies by column, as from `contact_identities.count_terms`.
 
-
-def train_model(identities: pd.DataFrame, terms: dict[str, pd.DataFrame], seed: int) -> Linker:
-    """Return a Splink linker over `identities` with trained m and u; the same identities and seed give the same model.
-
-    `terms`: term frequencies by column, as from `contact_identities.count_terms`.
-
-    u comes from a random sample of pairs among identities of different names and phones: otherwise the many identities
-    of frequent callers meet one another in the sample, and their agreements pass for chance. m comes from expectation
-    maximisation in the passes of `TRAINING_RULES`. Raises InputError when there are too few identities to learn from, or
-    when no two of them agree on the details of a pass.
+    u comes from the agreements among about `sampled_pairs` pairs of identities of different names and phones: otherwise the
+    many identities of frequent callers meet one another in the sample, and their agreements pass for chance. m comes from
+    expectation maximisation in three passes, each over about `training_pairs` pairs that agree on two fields. The prior is the
+    number of pairs that agree on one of `SURE_RULES`, which find a share of `sure_rules_recall` of all true pairs.
+    Raises InputError when there are too few identities to learn from, or when no two agree on the details of a pass.
     """
     if len(identities) < FEWEST_IDENTITIES:
         raise InputError(f"Linkage: fewer than {FEWEST_IDENTITIES} distinct identities in the contacts. Bring a longer contact extract.")
     check_details(identities)
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.register("identities", identities)
+        strangers = draw_strangers(con, seed, sampled_pairs)
+        if len(strangers) < FEWEST_IDENTITIES:
+            raise InputError(
+                f"Linkage: fewer than {FEWEST_IDENTITIES} differently named people with a forename, a surname and a phone of their own in contacts.csv. "
+                "Check that these columns are exported whole, or bring a longer contact extract."
+            )
+        learners = draw_learners(con, seed, training_pairs)
+        prior = count_sure_pairs(con) / sure_rules_recall / (len(identities) * (len(identities) - 1) / 2)
     api = DuckDBAPI(duckdb.connect(config={"threads": 1}))
-    everyone = compared_columns(identities)
-    strangers = everyone.dropna(subset=["forename", "surname", "phone"]).drop_duplicates(["forename_root", "surname"]).drop_duplicates("phone")
-    if len(strangers) < FEWEST_IDENTITIES:
-        raise InputError(
-            f"Linkage: fewer than {FEWEST_IDENTITIES} differently named people with a forename, a surname and a phone of their own in contacts.csv. "
-            "Check that these columns are exported whole, or bring a longer contact extract."
-        )
-    settings = SettingsCreator(
-        link_type="dedupe_only", unique_id_column_name="identity_id", comparisons=compare_details(),
-        blocking_rules_to_generate_predictions=BLOCKING, retain_matching_columns=False, retain_intermediate_calculation_columns=False,
-        linker_uid="linkage",
-    )  # fmt: skip
-    sampler = Linker(api.register(strangers, dataset_display_name="strangers"), settings, log_level="ERROR")
-    sampler.training.estimate_u_using_random_sampling(max_pairs=SAMPLED_PAIRS, seed=seed, min_count_per_level=None)
-    linker = Linker(api.register(everyone, dataset_display_name="identities"), sampler.misc.save_model_to_json(), log_level="ERROR")
-    for name, frequencies in terms.items():
-        linker.table_management.register_term_frequency_lookup(api.register(frequencies, table_name=f"{name}_terms"), name)
-    linker.training.estimate_probability_two_random_records_match(SURE_RULES, recall=SURE_RULES_RECALL)
-    for rule in TRAINING_RULES:
-        linker.training.estimate_parameters_using_expectation_maximisation(
-            rule, estimate_without_term_frequencies=True, max_pairs=TRAINING_PAIRS, record_sample_proportion=1.0
-        )
-    return linker
+    sampler = Linker(api.register(strangers, dataset_display_name="strangers"), describe_settings(prior), log_level="ERROR")
+    sampler.training.estimate_u_using_random_sampling(max_pairs=len(strangers) ** 2, seed=seed, min_count_per_level=None)
+    learner = Linker(api.register(learners, dataset_display_name="learners"), sampler.misc.save_model_to_json(), log_level="ERROR")
+    shares = [
+        learner.training.estimate_parameters_using_expectation_maximisation(training_rule(number), estimate_without_term_frequencies=True)
+        .core_model_settings.probability_two_random_records_match
+        for number in range(len(PASSES))
+    ]
+    settings = learner.misc.save_model_to_json()
+    learnt = count_learnt(strangers, learners, settings, shares)
+    levels = steady_levels(list_levels(settings), learnt, terms["phone"])
+    return LinkageModel(fill_settings(settings, levels), terms, levels)
 
 
 def check_details(identities: pd.DataFrame) -> None:
@@ -136,8 +78,8 @@ def check_details(identities: pd.DataFrame) -> None:
             f"Linkage: no contact has a {' or a '.join(blank)} that can be read, and nobody can be told apart without. "
             "Bring contacts.csv with these columns filled in as far as they are known."
         )
-    together = [["forename_root", "phone"], ["date_of_birth", "phone"], ["date_of_birth", "postcode"]]
-    alone = [" and ".join(names) for names in together if not identities.dropna(subset=names).duplicated(names).any()]
+    together = [sorted(names, key=["forename_root", "date_of_birth", "phone", "postcode"].index) for names in PASSES]
+    alone = [" and ".join(names) for names in sorted(together, reverse=True) if not identities.dropna(subset=names).duplicated(names).any()]
     if alone:
         raise InputError(
             f"Linkage: no two sets of personal details in contacts.csv agree on {' or on '.join(alone)}, so nothing can be learnt about how one "
@@ -145,39 +87,58 @@ def check_details(identities: pd.DataFrame) -> None:
         )
 
 
-def compared_columns(identities: pd.DataFrame) -> pd.DataFrame:
-    """Return what the model sees of `identities`; rare_name is the whole name where few identities bear it."""
-    whole = identities["forename_root"] + " " + identities["surname"]
-    times = whole.map(whole.value_counts())
-    return identities.assign(rare_name=whole.where(times <= RARE_NAME_AT_MOST))[COMPARED]
+def describe_settings(prior: float) -> SettingsCreator:
+    """Return Splink's settings of a model not yet trained, with the probability `prior` that two identities are one person's."""
+    return SettingsCreator(
+        link_type="dedupe_only", unique_id_column_name="identity_id", comparisons=compare_details(),
+        blocking_rules_to_generate_predictions=BLOCKING, probability_two_random_records_match=min(max(prior, 1e-12), 0.5),
+        retain_matching_columns=True, retain_intermediate_calculation_columns=False, linker_uid="linkage",
+    )  # fmt: skip
 
 
-def score_identities(linker: Linker, floor: float) -> pd.DataFrame:
-    """Return the scored pairs of the linker's identities: identity_id_l, identity_id_r, match_weight (log2 of the odds)."""
-    scored = linker.inference.predict(threshold_match_probability=floor, warning_mode="never")
-    return scored.as_pandas_dataframe()[["identity_id_l", "identity_id_r", "match_weight"]]
+def list_levels(settings: dict) -> pd.DataFrame:
+    """Return comparison, gamma, level, m and u of trained `settings`; m and u are 0 where the level was never seen."""
+    rows = []
+    for comparison in settings["comparisons"]:
+        known = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        rows += [
+            {"comparison": comparison["output_column_name"], "gamma": len(known) - 1 - place, "level": level["label_for_charts"],
+             "m": level.get("m_probability", 0.0), "u": level.get("u_probability", 0.0)}
+            for place, level in enumerate(known)
+        ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
-def score_clients(linker: Linker, identities: pd.DataFrame, clients: pd.DataFrame, floor: float) -> pd.DataFrame:
-    """Return the scored pairs of register entries and contact identities, by the model trained on contacts alone.
+def steady_levels(levels: pd.DataFrame, learnt: pd.DataFrame, phones: pd.DataFrame) -> pd.DataFrame:
+    """Return `levels` with n_pairs_m, n_pairs_u (from `learnt`) and match_weight, m and u as if half a pair more had been seen on each level.
 
-    `clients` as from `contact_identities.describe_clients`. Result: identity_id_l (a contact identity), identity_id_r
-    (an entry of the register), match_weight.
+    Without that half a pair (Jeffreys' prior) a level that the sample happens not to show would be impossible. As strangers
+    are drawn with different phones, u of one phone is the chance that two users drawn at random share it, from its frequencies.
     """
-    api = linker._db_api
-    left = api.register(compared_columns(identities), dataset_display_name="found")
-    right = api.register(compared_columns(clients), dataset_display_name="register")
-    scored = linker.inference.predict_between(left, right, threshold_match_probability=floor, warning_mode="never")
-    return scored.as_pandas_dataframe()[["identity_id_l", "identity_id_r", "match_weight"]]
+    steady = levels.merge(learnt, on="comparison", validate="many_to_one")
+    n_levels = steady.groupby("comparison")["gamma"].transform("size")
+    for share, n_pairs in (("m", steady["n_pairs_m"]), ("u", steady["n_pairs_u"])):
+        steady[share] = (steady[share] * n_pairs + 0.5) / (n_pairs + 0.5 * n_levels)
+    same_phone = (steady["comparison"] == "phone") & (steady["gamma"] == n_levels - 1)
+    steady["u"] = steady["u"].mask(same_phone, (phones["tf_phone"] ** 2).sum())
+    return steady.assign(match_weight=np.log2(steady["m"] / steady["u"]))
 
 
-def describe_model(linker: Linker) -> pd.DataFrame:
-    """Return the trained model: comparison, level, m, u, and match_weight, the bits that the level adds to a pair.
+def fill_settings(settings: dict, levels: pd.DataFrame) -> dict:
+    """Return a copy of Splink's `settings` with m and u of `levels`."""
+    filled, found = deepcopy(settings), levels.set_index(["comparison", "gamma"])
+    for comparison in filled["comparisons"]:
+        known = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
+        for place, level in enumerate(known):
+            row = found.loc[(comparison["output_column_name"], len(known) - 1 - place)]
+            level |= {"m_probability": float(row["m"]), "u_probability": float(row["u"])}
+    return filled
 
-    Names and phones that agree count by how rare they are; shown is the weight of one of middling rarity.
+
+def describe_model(model: LinkageModel) -> pd.DataFrame:
+    """Return the trained model: comparison, gamma (as in `pairs`), level, m, u, match_weight, n_pairs_m and n_pairs_u.
+
+    match_weight is the bits that the level adds to a pair; names and phones that agree count by how rare they are, shown is the
+    weight of one of middling rarity. n_pairs_m and n_pairs_u are the pairs that m and u were learnt from.
     """
-    return pd.DataFrame([
-        {"comparison": comparison.output_column_name, "level": level.label_for_charts, "m": level.m_probability,
-         "u": level.u_probability, "match_weight": level._match_weight}
-        for comparison in linker._settings_obj.comparisons for level in comparison.comparison_levels if not level.is_null_level
-    ]).round({"m": 4, "u": 6, "match_weight": 1})  # fmt: skip
+    return model.levels.round({"m": 4, "u": 6, "match_weight": 1, "n_pairs_m": 0, "n_pairs_u": 0})

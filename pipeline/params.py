@@ -1,7 +1,7 @@
 """The parameters: read from params.yaml, checked, handed on section by section."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -11,6 +11,7 @@ from pipeline.tables import project_root
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+PairCount = Annotated[int, Field(ge=10_000, le=100_000_000)]
 Months = Annotated[int, Field(ge=1, le=60)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
@@ -64,16 +65,41 @@ class Claim(Section):
 
 
 class Linkage(Section):
+    engine: Literal["duckdb", "spark"]
     floor: Probability
     accept_from: Probability
     shared_by_at_most: Count
     seed: Seed
+    sampled_pairs: PairCount
+    training_pairs: PairCount
+    sure_rules_recall: Annotated[float, Field(gt=0, le=1)]
+    rare_name_at_most: Count
+    memory_gib: Annotated[float, Field(ge=0.5)]
 
     @model_validator(mode="after")
     def floor_below_threshold(self):
         """Hold the floor to at most the accept threshold."""
         if self.floor > self.accept_from:
             raise ValueError("accept_from must not lie below floor")
+        return self
+
+
+class LinkChecks(Section):
+    thresholds: Annotated[list[Probability], Field(min_length=1)]
+    months_before: Months
+    months_after: Months
+
+
+class ClericalReview(Section):
+    pairs: Annotated[int, Field(ge=20, le=100_000)]
+    bands: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def bands_rise(self):
+        """Hold the bands to rise."""
+        if self.bands != sorted(set(self.bands)):
+            raise ValueError("bands must rise")
         return self
 
 
@@ -119,6 +145,7 @@ class PassMarks(Section):
     link_rate_at_least: Probability
     precision_at_least: Probability
     recall_at_least: Probability
+    recall_change_at_most: Probability
 
 
 class Sensitivity(Section):
@@ -137,6 +164,14 @@ class Report(Section):
     scheme: Annotated[str, Field(min_length=1)]
 
 
+class Record(Section):
+    organisation: Annotated[str, Field(min_length=1)]
+    team: Annotated[str, Field(min_length=1)]
+    responsible_owner: Annotated[str, Field(min_length=1)]
+    contact: Annotated[str, Field(min_length=1)]
+    phase: Literal["idea", "design", "development", "beta", "production", "retired"]
+
+
 class Parameters(Section):
     """All sections, or those that a stage declares; the others are None."""
 
@@ -145,12 +180,15 @@ class Parameters(Section):
     study: Study | None = None
     claim: Claim | None = None
     linkage: Linkage | None = None
+    link_checks: LinkChecks | None = None
+    clerical_review: ClericalReview | None = None
     panel: Panel | None = None
     effect: Effect | None = None
     pass_marks: PassMarks | None = None
     sensitivity: Sensitivity | None = None
     disclosure: Disclosure | None = None
     report: Report | None = None
+    record: Record | None = None
 
 
 def load_sections(*names: str) -> dict:

@@ -14,8 +14,8 @@ PACKAGES = ["duckdb", "great-expectations", "numpy", "pandas", "pyfixest", "scip
 
 def trace_provenance(root: Path, extracts: Path) -> pd.DataFrame:
     """Return kind, item, value: SHA-256 of each file in `extracts` and of the lock, the commit of `root`, versions."""
-    # extracts.yaml holds the secret key of the person ids: not even its hash leaves.
-    files = sorted(path for path in extracts.iterdir() if path.is_file() and not path.name.startswith(".") and path.name != "extracts.yaml")
+    # The key of the person ids is secret: not even its hash leaves.
+    files = sorted(path for path in extracts.iterdir() if path.is_file() and not path.name.startswith(".") and path.name != "person_key.txt")
     rows = [("extract", path.name, hash_file(path)) for path in files]
     lock = root / "requirements.lock"
     rows.append(("lock", lock.name, hash_file(lock) if lock.exists() else "missing"))

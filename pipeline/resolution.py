@@ -16,16 +16,18 @@ def accept_links(contact_identities: pd.DataFrame, pairs: pd.DataFrame, accept_f
     """Return contact_id (unique), person_id, match_probability, identity_id, sorted by contact_id.
 
     A person is a group of identities joined by `pairs` of at least `accept_from`; its id is the hash of its first
-    identity under `person_key`. match_probability is that of the strongest pair that ties the contact's identity to
+    contact_id under `person_key`, so that a person keeps it for as long as that contact is theirs, whoever else comes or
+    goes. match_probability is that of the strongest pair that ties the contact's identity to
     the person, 1 where the person has only that identity.
     """
-    identity_ids = pd.Index(contact_identities["identity_id"].unique()).sort_values()
+    first_contacts = contact_identities.sort_values("contact_id").drop_duplicates("identity_id")
+    identity_ids = pd.Index(first_contacts["identity_id"])
     accepted = pairs[pairs["match_probability"] >= accept_from]
     left, right = (identity_ids.get_indexer(accepted[side]) for side in ("identity_id_l", "identity_id_r"))
     n = len(identity_ids)
     group = connected_components(coo_array((np.ones(len(accepted)), (left, right)), shape=(n, n)), directed=False)[1]
     first = np.unique(group, return_index=True)[1]
-    person_ids = np.array([hash_id(identity_id, person_key) for identity_id in identity_ids[first]], dtype=object)
+    person_ids = np.array([hash_id(f"I{contact_id}", person_key) for contact_id in first_contacts["contact_id"].iloc[first]], dtype=object)
     probability = np.zeros(n)
     for side in (left, right):
         np.maximum.at(probability, side, accepted["match_probability"].to_numpy())
@@ -87,7 +89,8 @@ def resolve_people(
 def add_missing_clients(persons: pd.DataFrame, client_ids: pd.Series, person_key: str) -> pd.DataFrame:
     """Return `persons` with a row for every one of `client_ids` whom no contact matches: n_contacts 0, no register_probability."""
     missing = np.setdiff1d(client_ids.dropna().unique().astype(object), persons["client_id"].dropna().to_numpy(object))
-    rows = pd.DataFrame({"person_id": [hash_id(client_id, person_key) for client_id in missing], "client_id": missing})
+    # R for the register, so that the id can be that of no contact.
+    rows = pd.DataFrame({"person_id": [hash_id(f"R{client_id}", person_key) for client_id in missing], "client_id": missing})
     rows = rows.astype("str").assign(register_probability=np.nan, n_contacts=0)
     together = pd.concat([persons, rows], ignore_index=True) if len(rows) else persons
     return together.sort_values("person_id", ignore_index=True)

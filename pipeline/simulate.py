@@ -5,9 +5,9 @@ import sys
 import duckdb
 import numpy as np
 import pandas as pd
-import yaml
 
 from pipeline.errors import InputError
+from pipeline.extract_facts import MAPPING, PERSON_KEY
 from pipeline.identities import draw_identities
 from pipeline.misrecording import CONTACTS, REGISTER, write_down
 from pipeline.params import check_params, load_sections
@@ -115,8 +115,9 @@ def main() -> None:
         replace_file(root / TRUTH / "demo" / f"{name}.parquet", lambda path, table=table: table.to_parquet(path, index=False))
     for name, table in make_extracts(world, read_reference("names"), simulate.seed, params.study).items():
         write_csv(table, root / DEMO / f"{name}.csv")
-    facts = yaml.safe_dump({"simulated": True, "person_key": "demonstration"})
-    replace_file(root / DEMO / "extracts.yaml", lambda path: path.write_text(facts, encoding="utf-8"))
+    # The key of simulated people guards nothing; it is fixed so that reruns give the same tables.
+    for name, text in ((MAPPING, "simulated: true\n"), (PERSON_KEY, "demonstration\n")):
+        replace_file(root / DEMO / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

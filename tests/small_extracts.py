@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = "data/raw/force"
 # Somebody who must never be named in a message, a log or the Data Docs.
 SECRET = "Quattlebaum"
+KEY = "a key for tests, as long as it must be"
 
 
 def make_referrals() -> pd.DataFrame:
@@ -63,7 +64,8 @@ def write_extracts(project: Path, **changed: pd.DataFrame | None) -> Path:
         table = changed[name] if name in changed else make()
         if table is not None:
             table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "extracts.yaml").write_text("simulated: false\nperson_key: a key for tests\n")
+    (folder / "extracts.yaml").write_text("simulated: false\n")
+    (folder / "person_key.txt").write_text(f"{KEY}\n")
     return folder
 
 

@@ -16,9 +16,21 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-
 PINS = [Requirement(line.rstrip(" \\")) for line in LOCK.splitlines() if line and not line.startswith((" ", "#"))]
 
 
-def direct_dependencies():
-    extras = PROJECT["optional-dependencies"].values()
+SPARK_LOCK = (ROOT / "requirements-spark.lock").read_text(encoding="utf-8")
+
+
+def direct_dependencies(*left_out):
+    extras = [texts for name, texts in PROJECT["optional-dependencies"].items() if name not in left_out]
     return [Requirement(text) for text in PROJECT["dependencies"] + [text for extra in extras for text in extra]]
+
+
+def blocks(lock):
+    """Each entry of a lock: a pin with its hashes, as text."""
+    return [block.rstrip() for block in re.split(r"\n(?=\S)", lock.strip())]
+
+
+def package(block):
+    return normalised(re.match(r"[\w.-]+", block)[0])
 
 
 def normalised(name):
@@ -27,19 +39,28 @@ def normalised(name):
 
 def test_every_direct_dependency_is_locked():
     locked = {normalised(pin.name) for pin in PINS}
-    assert not {normalised(requirement.name) for requirement in direct_dependencies()} - locked
+    assert not {normalised(requirement.name) for requirement in direct_dependencies("spark")} - locked
+
+
+def test_the_lock_with_spark_is_the_lock_and_what_spark_brings():
+    """So what runs beside Spark is, hash for hash, what runs without."""
+    added = [block for block in blocks(SPARK_LOCK) if block not in blocks(LOCK)]
+    assert not set(blocks(LOCK)) - set(blocks(SPARK_LOCK)), "Renew requirements-spark.lock after requirements.lock: the README says how."
+    assert [package(block) for block in added] == ["py4j", "pyspark"]
+    assert all("--hash=sha256:" in block for block in added)
+    assert {normalised(requirement.name) for requirement in direct_dependencies()} <= {package(block) for block in blocks(SPARK_LOCK)}
 
 
 def test_every_pin_is_exact_and_hashed():
-    blocks = re.split(r"\n(?=\S)", LOCK.strip())
-    assert len(blocks) == len(PINS)
-    for block, pin in zip(blocks, PINS):
+    entries = blocks(LOCK)
+    assert len(entries) == len(PINS)
+    for block, pin in zip(entries, PINS):
         assert [specifier.operator for specifier in pin.specifier] == ["=="], pin.name
         assert "--hash=sha256:" in block, pin.name
 
 
 def test_the_lock_names_no_address():
-    assert not re.search(r"https?:|file:|--index|--find-links|--extra", LOCK)
+    assert not re.search(r"https?:|file:|--index|--find-links|--extra", LOCK + SPARK_LOCK)
 
 
 def test_conda_takes_python_and_pip_from_conda_and_the_rest_from_the_lock():

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.link_quality import check_links, describe_patterns, truth_quality, wilson_interval
+from pipeline.intervals import wilson_interval
+from pipeline.link_quality import check_links, describe_patterns, truth_quality
 
 LINKS = pd.DataFrame({
     "contact_id": ["a1", "a2", "a3", "a4", "b1", "b2"], "person_id": ["P1", "P1", "P1", "P3", "P1", "P2"],

@@ -11,14 +11,17 @@ from pipeline.contact_identities import collapse_identities, count_terms, descri
 from pipeline.contradictions import settle_pairs, settle_register
 from pipeline.errors import InputError
 from pipeline.link_quality import describe_patterns, truth_quality
-from pipeline.linkage import score_clients, score_identities, train_model
+from pipeline.linkage import describe_model, train_model
 from pipeline.params import check_params, load_sections
 from pipeline.resolution import add_missing_clients, resolve_people
+from pipeline.scoring import score_clients, score_identities
 from pipeline.simulate import make_extracts, truth_tables
 from pipeline.simulation import simulate_demand
 from pipeline.tables import read_reference
 
 SIZE, FLOOR, ACCEPT_FROM, SHARED_BY_AT_MOST, KEY = 12_000, 0.05, 0.95, 8, "tests"
+LEARNING = {"seed": 1, "sure_rules_recall": 0.7, "sampled_pairs": 1_000_000, "training_pairs": 1_000_000}
+SCORING = {"floor": FLOOR, "rare_name_at_most": 40}
 
 FIELDS = ["forename", "surname", "date_of_birth", "sex", "phone", "address", "postcode", "nominal_id"]
 BORN = "1984-03-09"
@@ -87,15 +90,16 @@ def case_contacts():
     return pd.DataFrame(rows, columns=["contact_id", *FIELDS])
 
 
-def link(contacts, referrals, seed=1):
+def link(contacts, referrals):
     """All of stage 02 from standardised extracts to links and persons."""
     nicknames = read_reference("nicknames")
     contact_identities, identities = collapse_identities(contacts, nicknames, SHARED_BY_AT_MOST)
-    model = train_model(identities, count_terms(identities), seed)
-    pairs = settle_pairs(score_identities(model, FLOOR), identities, FLOOR)
-    clients = describe_clients(referrals, nicknames)
-    register_pairs = settle_register(score_clients(model, identities, clients, FLOOR), clients, pairs, identities, FLOOR)
-    return {"contact_identities": contact_identities, "identities": identities, "pairs": pairs, "register_pairs": register_pairs}
+    model = train_model(identities, count_terms(identities), **LEARNING)
+    scored, below_floor = score_identities(model, identities, **SCORING)
+    pairs = settle_pairs(scored, identities, FLOOR)
+    clients = describe_clients(referrals, nicknames, SHARED_BY_AT_MOST)
+    register_pairs = settle_register(score_clients(model, identities, clients, **SCORING), clients, pairs, identities, FLOOR)
+    return {"model": model, "scored": scored, "below_floor": below_floor, "contact_identities": contact_identities, "identities": identities, "pairs": pairs, "register_pairs": register_pairs}
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +204,18 @@ def test_another_key_gives_other_ids_to_the_same_people(linked, resolved):
     assert both.drop_duplicates(["person_id_x", "person_id_y"])["person_id_x"].is_unique
 
 
+def test_one_more_contact_leaves_everybody_else_s_person_id_as_it_was(resolved, linked):
+    """Comparison days are dealt by person_id, so a number that shifted with every new contact would deal all of them anew."""
+    more = linked["contact_identities"].assign(identity_id=lambda all: all["identity_id"] + 1)
+    more = pd.concat([pd.DataFrame({"contact_id": ["0 first of all"], "identity_id": [1]}), more], ignore_index=True)
+    pairs = linked["pairs"].assign(identity_id_l=lambda all: all["identity_id_l"] + 1, identity_id_r=lambda all: all["identity_id_r"] + 1)
+    register_pairs = linked["register_pairs"].assign(identity_id=lambda all: all["identity_id"] + 1)
+    links, persons = resolve_people(more, pairs, register_pairs, ACCEPT_FROM, KEY)
+    others = links[links["contact_id"] != "0 first of all"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, resolved[0])
+    assert len(persons) == others["person_id"].nunique() + 1
+
+
 def test_the_same_extracts_give_the_same_tables_whatever_their_order(linked, world):
     again = link(world["contacts"].sample(frac=1, random_state=5), world["referrals"].sample(frac=1, random_state=5))
     for name in ("contact_identities", "pairs", "register_pairs"):
@@ -220,7 +236,7 @@ def test_a_small_force_is_linked_with_precision_and_recall_alike_in_both_arms(re
 def test_too_few_identities_to_learn_from_say_so(linked):
     few = linked["identities"].head(50)
     with pytest.raises(InputError, match="fewer than 100 distinct identities"):
-        train_model(few, count_terms(few), 1)
+        train_model(few, count_terms(few), **LEARNING)
 
 
 @pytest.mark.parametrize(
@@ -236,4 +252,4 @@ def test_contacts_that_say_too_little_to_learn_from_are_told(linked, change, tol
     """Without this Splink stops with an error of its own, whose text nobody sees."""
     poor = change(linked["identities"].head(2000))
     with pytest.raises(InputError, match=told):
-        train_model(poor, count_terms(poor), 1)
+        train_model(poor, count_terms(poor), **LEARNING)

@@ -319,7 +319,7 @@ def test_provenance_names_every_extract_the_lock_and_the_versions():
 
 
 def test_the_file_with_the_secret_key_leaves_no_trace(tmp_path):
-    (tmp_path / "extracts.yaml").write_text("person_key: secret")
+    (tmp_path / "person_key.txt").write_text("secret")
     (tmp_path / "contacts.csv").write_text("contact_id")
     provenance = trace_provenance(ROOT, tmp_path)
     assert provenance.loc[provenance["kind"].eq("extract"), "item"].tolist() == ["contacts.csv"]

@@ -16,7 +16,7 @@ from pipeline.simulation import generator, naive_figures, simulate_demand, true_
 from pipeline.tables import project_root, read_reference
 
 TINY, SMALL = 5_000, 25_000
-EXTRACT_FILES = {"referrals.csv", "contacts.csv", "exits.csv", "mentors.csv", "extracts.yaml"}
+EXTRACT_FILES = {"referrals.csv", "contacts.csv", "exits.csv", "mentors.csv", "extracts.yaml", "person_key.txt"}
 TRUTH_FILES = {"contact_persons.parquet", "client_persons.parquet", "person_outcomes.parquet"}
 # A ratio of two counts of the same path, thinned: its Monte Carlo error at about 3,000 contacts is 0.009.
 THREE_ERRORS = 0.03

@@ -16,7 +16,7 @@ from small_extracts import FOLDER, SECRET, make_contacts, make_exits, make_refer
 from pipeline.coverage import count_contact_months, count_referral_months, follow_references, name_gaps
 from pipeline.data_docs import render_data_docs
 from pipeline.errors import InputError
-from pipeline.extracts import read_extract, type_extract
+from pipeline.extracts import read_extract
 from pipeline.facts import take_contact_facts, take_referral_facts
 from pipeline.validation import (
     check_contract, check_contracts, collect_results, load_suite, run_suite, stop_if_critical, summarise_results, validate_table, write_data_docs,
@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
 def load(project, name, table):
     """The extract `name` as it comes out of a file that holds `table`."""
     write_extracts(project, **{name: table})
-    return type_extract(read_extract(FOLDER, name), name)
+    return read_extract(FOLDER, name)
 
 
 def months_of(contacts):
@@ -88,7 +88,7 @@ def test_a_table_without_rows_breaks_only_rules_that_ask_for_rows(project, name)
 @pytest.mark.parametrize("name", ["referrals", "contacts", "exits", "mentors"])
 def test_extracts_without_mistakes_break_no_rule(project, name):
     write_extracts(project)
-    results = validate_table(name, type_extract(read_extract(FOLDER, name), name))
+    results = validate_table(name, read_extract(FOLDER, name))
     assert len(results) == len(load_suite(name)["expectations"])
     assert broken(results) == []
     stop_if_critical(results, 10)

@@ -1,0 +1,86 @@
+"""How two sets of personal details are compared, and which are compared at all.
+
+A pair is looked at when any one blocking rule holds; each comparison then says on which level the pair agrees. Levels
+run from the strongest agreement down and come back as gamma_<comparison>: 0 for none, -1 where a field is missing.
+"""
+
+import pandas as pd
+import splink.comparison_level_library as levels
+from splink import block_on
+from splink.comparison_library import CustomComparison
+
+# Columns that a comparison, a blocking rule or a term frequency needs.
+COMPARED = ["identity_id", "forename", "forename_root", "surname", "date_of_birth", "sex", "phone", "address", "postcode",
+            "nominal_id", "rare_name"]  # fmt: skip
+COMPARISONS = ["forename", "surname", "date_of_birth", "sex", "phone", "place", "nominal_id"]
+# Comparisons whose agreement counts by how rare the value is.
+BY_RARITY = ["forename", "surname", "phone"]
+
+# A pair is looked at when any one of these holds: each survives a missing or changed value in all fields it does not name.
+BLOCKING = [
+    block_on("nominal_id"),
+    block_on("phone"),
+    block_on("surname", "date_of_birth"),
+    block_on("forename_root", "date_of_birth"),
+    block_on("postcode", "date_of_birth"),
+    block_on("surname", "postcode"),
+    block_on("forename_root", "postcode"),
+    block_on("surname", "address"),
+    block_on("forename_root", "address"),
+    block_on("rare_name"),
+]
+
+
+def compare_details() -> list[CustomComparison]:
+    """Return the comparisons of the model, levels from the strongest agreement down."""
+    swapped = "(forename_l = surname_r AND surname_l = forename_r)"
+    return [
+        compare("forename", [
+            levels.CustomLevel(f"forename_l IS NULL OR forename_r IS NULL OR coalesce{swapped[:-1]}, false)", "missing, or swapped with the surname").configure(is_null_level=True),
+            levels.ExactMatchLevel("forename", term_frequency_adjustments=True),
+            levels.CustomLevel("forename_root_l = forename_root_r", "a nickname of the other"),
+            levels.JaroWinklerLevel("forename", 0.88),
+            levels.CustomLevel("starts_with(forename_l, forename_r) OR starts_with(forename_r, forename_l)", "the beginning of the other"),
+        ]),
+        compare("surname", [
+            levels.NullLevel("surname"),
+            levels.ExactMatchLevel("surname", term_frequency_adjustments=True),
+            levels.CustomLevel(swapped, "forename and surname swapped"),
+            levels.JaroWinklerLevel("surname", 0.9),
+        ]),
+        compare("date_of_birth", [
+            levels.NullLevel("date_of_birth"),
+            levels.ExactMatchLevel("date_of_birth"),
+            levels.CustomLevel("left(date_of_birth_l, 4) = left(date_of_birth_r, 4) AND substr(date_of_birth_l, 6, 2) = right(date_of_birth_r, 2) "
+                               "AND right(date_of_birth_l, 2) = substr(date_of_birth_r, 6, 2)", "day and month exchanged"),
+            levels.CustomLevel("right(date_of_birth_l, 5) = right(date_of_birth_r, 5)", "day and month agree, another year"),
+            levels.CustomLevel("damerau_levenshtein(date_of_birth_l, date_of_birth_r) <= 1", "one slip"),
+        ]),
+        compare("sex", [levels.NullLevel("sex"), levels.ExactMatchLevel("sex")]),
+        compare("phone", [
+            levels.NullLevel("phone"),
+            levels.ExactMatchLevel("phone", term_frequency_adjustments=True),
+            levels.DamerauLevenshteinLevel("phone", 1),
+        ]),
+        compare("place", [
+            levels.CustomLevel("(postcode_l IS NULL OR postcode_r IS NULL) AND NOT coalesce(address_l = address_r, false)", "missing").configure(is_null_level=True),
+            levels.CustomLevel("address_l = address_r", "same address"),
+            levels.CustomLevel("postcode_l = postcode_r", "same postcode"),
+        ]),
+        compare("nominal_id", [levels.NullLevel("nominal_id"), levels.ExactMatchLevel("nominal_id")]),
+    ]  # fmt: skip
+
+
+def compare(name: str, agreements: list) -> CustomComparison:
+    """Return a comparison of `agreements`, with all that is left as its last level."""
+    return CustomComparison([*agreements, levels.ElseLevel()], output_column_name=name)
+
+
+def compared_columns(identities: pd.DataFrame, rare_name_at_most: int) -> pd.DataFrame:
+    """Return what the model sees of `identities`; rare_name is the whole name where at most `rare_name_at_most` identities bear it.
+
+    A whole name that more share is too common to identify anybody, so not worth comparing by itself.
+    """
+    whole = identities["forename_root"] + " " + identities["surname"]
+    times = whole.map(whole.value_counts())
+    return identities.assign(rare_name=whole.where(times <= rare_name_at_most))[COMPARED]
