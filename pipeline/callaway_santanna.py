@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.estimates import Label, NotEstimable, Size, clustered_error, result_row
-from pipeline.staggered import DAYS_IN_MONTH, NEVER, Staggered, only_comparable
+from pipeline.estimates import Label, NotEstimable, clustered_error, result_row
+from pipeline.staggered import NEVER, Staggered, only_comparable
 
 
 class Wide(NamedTuple):
@@ -33,7 +33,7 @@ class Wide(NamedTuple):
 class Aggregate(NamedTuple):
     """All treated cells added up; influences are per person."""
 
-    cells: list[tuple[int, int, float, float]]  # cohort, period, ATT per day, its error
+    cells: list[tuple[int, int, float, float]]  # cohort, period, ATT per unit of exposure, its error
     total: float  # sum of exposure x ATT
     total_influence: np.ndarray
     counted: np.ndarray  # per person, in treated cells
@@ -92,7 +92,7 @@ def add_cells(wide: Wide, controls: str = "not_yet") -> Aggregate:
 
 
 def mean_effect(aggregate: Aggregate) -> tuple[float, float]:
-    """Return the mean ATT per day of exposure over all treated cells and its error; cohort shares are random, as in R's did."""
+    """Return the mean ATT per unit of exposure (a day, or a month observed) over all treated cells and its error; cohort shares are random, as in R's did."""
     mean = aggregate.total / aggregate.exposed.sum()
     influence = (aggregate.total_influence - mean * aggregate.exposed) / aggregate.exposed.sum()
     return float(mean), clustered_error(influence, correct=False)
@@ -107,5 +107,4 @@ def estimate_callaway_santanna(label: Label, data: Staggered, confidence: float,
     if not (observed > 0 and predicted > 0):
         raise NotEstimable("the treated have no contacts after their start" if not observed > 0 else "what is predicted without treatment is not positive")
     influence = aggregate.counted / observed - (aggregate.counted - aggregate.total_influence) / predicted
-    size = Size(len(np.unique(data.person)), data.exposure.sum() / DAYS_IN_MONTH)
-    return result_row(label, float(np.log(observed / predicted)), clustered_error(influence, correct=False), size, confidence, note)
+    return result_row(label, float(np.log(observed / predicted)), clustered_error(influence, correct=False), data.size(), confidence, note)

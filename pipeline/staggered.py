@@ -25,7 +25,8 @@ class Staggered(NamedTuple):
     cohort: np.ndarray  # period of the person's start, NEVER without one
     period: np.ndarray  # number of the period since year 0
     counted: np.ndarray
-    exposure: np.ndarray  # days
+    exposure: np.ndarray  # days, or months observed
+    person_months: np.ndarray
     covariates: np.ndarray  # rows x k, constant within a person; k may be 0
 
     @property
@@ -39,15 +40,17 @@ class Staggered(NamedTuple):
 
     def size(self) -> Size:
         """Return how many people and person-months these are."""
-        return Size(len(np.unique(self.person)), self.exposure.sum() / DAYS_IN_MONTH)
+        return Size(len(np.unique(self.person)), self.person_months.sum())
 
 
-def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariates: list[str] = ()) -> Staggered:
+def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariates: list[str] = (), in_days: bool = True) -> Staggered:
     """Return the calendar panel as person-periods of one `unit` (month, quarter, half).
 
     `panel`: person_id, index_month (NaT: never treated), month (dates), exposure_days and the column `outcome`; rows
     without exposure are left out, and months need not be complete. The period that holds index_month counts as
-    treated, although part of it may lie before. Raises InputError for a panel that is no such thing.
+    treated, although part of it may lie before. Exposure is in days, or without `in_days` in months observed, however
+    long: publications that take means of monthly counts do that, and a February then weighs as much as a March.
+    Raises InputError for a panel that is no such thing.
     """
     check_panel(panel, outcome, covariates)
     months = panel["month"].dt.year * 12 + panel["month"].dt.month - 1
@@ -57,13 +60,14 @@ def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariate
         "period": (months // MONTHS_IN[unit]).astype("int32").to_numpy(),
         "cohort": (start // MONTHS_IN[unit]).fillna(NEVER).astype("int64").to_numpy(),
         "counted": panel[outcome].to_numpy(float),
-        "exposure": panel["exposure_days"].to_numpy(float),
+        "exposure": panel["exposure_days"].to_numpy(float) if in_days else (panel["exposure_days"] > 0).to_numpy(float),
+        "person_months": panel["exposure_days"].to_numpy(float) / DAYS_IN_MONTH if in_days else 1.0,
         **{name: panel[name].to_numpy(float) for name in covariates},
     })
     table = table[table["exposure"] > 0]
-    sums = table.groupby(["person", "cohort", "period", *covariates], as_index=False, sort=True)[["counted", "exposure"]].sum()
+    sums = table.groupby(["person", "cohort", "period", *covariates], as_index=False, sort=True)[["counted", "exposure", "person_months"]].sum()
     values = sums[list(covariates)].to_numpy(float).reshape(len(sums), len(covariates))
-    return Staggered(*(sums[name].to_numpy() for name in ("person", "cohort", "period", "counted", "exposure")), values)
+    return Staggered(*(sums[name].to_numpy() for name in ("person", "cohort", "period", "counted", "exposure", "person_months")), values)
 
 
 def check_panel(panel: pd.DataFrame, outcome: str, covariates) -> None:

@@ -144,6 +144,19 @@ def test_people_treated_from_the_first_period_on_are_left_out_and_said_so():
         assert "10 people treated from the first period on left out" in row["status"] and row["n_people"] <= 290
 
 
+def test_months_observed_weigh_alike_where_a_publication_takes_means_of_monthly_counts():
+    """Two treated from March on (counts 2, 2 | 5, 5), two never (1, 1 | 2, 2): 3 more against 1 more is 2 a month, with nobody's days in it."""
+    dates = pd.date_range("2015-01-01", periods=4, freq="MS")
+    panel = pd.DataFrame({
+        "person_id": np.repeat(range(4), 4), "month": np.tile(dates, 4), "exposure_days": np.tile([31, 28, 31, 30], 4),
+        "index_month": np.repeat(pd.to_datetime(["2015-03-01", "2015-03-01", None, None]), 4), "n_contacts": [2, 2, 5, 5] * 2 + [1, 1, 2, 2] * 2,
+    })  # fmt: skip
+    data = collapse(panel, "n_contacts", "month", in_days=False)
+    assert mean_effect(add_cells(widen(data)))[0] == pytest.approx(2.0)
+    row = estimate_callaway_santanna(LABEL, collapse(panel, "n_contacts", "month", in_days=False), 0.95)
+    assert row["n_person_months"] == 16 and row["status"].startswith("not estimable: no variation")
+
+
 def test_missing_months_and_people_who_leave_are_no_hindrance():
     panel = rollout(5, never=0.2)
     panel = panel[(panel["month"] != "2015-09-01") & ((panel["person_id"] % 7 > 0) | (panel["month"] < "2016-06-01"))]
