@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.audit_worlds import Sample, World, draw_sample
 from pipeline.contrasts import CENSORED, PRIMARY, Trials, orthogonal
-from pipeline.effect import complier_draws, complier_interval, fit_effects, resample_effects
+from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects, resample_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
 from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
@@ -39,8 +39,12 @@ def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_
     """
     sample = draw_sample(world, replicate, comparisons_per_month)
     trials, kept = assemble(sample)
-    others = [] if primary_only else quick_estimators(sample, trials, kept)
-    table = pd.DataFrame([naive(sample), *sequential_trials(trials, draws, replicate), *others])
+    try:
+        fits = fit_effects(trials, (PRIMARY,))
+    except InputError:
+        fits = None
+    others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
+    table = pd.DataFrame([naive(sample), *sequential_trials(trials, fits, draws, replicate), *others])
     table["truth"] = table["estimand"].map(sample.truth)
     return table.assign(world=world.name, replicate=replicate)[ROW_COLUMNS]
 
@@ -70,17 +74,18 @@ def naive(sample: Sample) -> dict:
     return result_row(label, float(np.log(after.sum() / before.sum())), error, Size(int(members.sum()), 24.0 * members.sum()), CONFIDENCE)
 
 
-def sequential_trials(trials: Trials, draws: int, seed: int) -> list[dict]:
-    """Return the primary rows: the effect of referral, the complier effect from it, and the engaged and never engaged directly."""
+def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int) -> list[dict]:
+    """Return the primary rows: the effect of referral, the complier effect from it, and the engaged and never engaged directly.
+
+    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then.
+    """
     size = Size(len(np.unique(trials.person)), trials.exposure[PRIMARY].sum() / DAYS_IN_MONTH)
     labels = {
         name: Label(PRIMARY, "not_yet_referred", *name)
         for name in [("sequential_trials", "referral"), ("complier", "engaged"), ("sequential_trials", "engaged"), ("sequential_trials", "never_engaged")]
     }
-    try:
-        fits = fit_effects(trials, (PRIMARY,))
-    except InputError as reason:
-        return [flagged_row(label, f"not estimable: {str(reason).splitlines()[0]}", size) for label in labels.values()]
+    if fits is None:
+        return [flagged_row(label, "not estimable: the arms cannot be compared", size) for label in labels.values()]
     resampled = resample_effects(trials, fits, draw_multiplicities(trials.person.max() + 1, draws, seed))
     point = fits.referral.coefficients[PRIMARY][-1]
     found = {
@@ -94,12 +99,12 @@ def sequential_trials(trials: Trials, draws: int, seed: int) -> list[dict]:
     return [label._asdict() | found[name] | counted | dict(status="estimated" if np.isfinite(found[name]["estimate"]) else "not estimable") for name, label in labels.items()]
 
 
-def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray) -> list[dict]:
-    """Return the rows of all estimators whose errors need no resampling, each of the effect of referral."""
+def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fits | None) -> list[dict]:
+    """Return the rows of all estimators whose errors need no resampling, each of the effect of referral; odds weights are those of `fits`."""
     rows, before = sample.cohort[kept], sample.before[kept]
     y, days, side, person = trials.outcomes[PRIMARY], trials.exposure[PRIMARY], trials.is_referred, trials.person
     lags = lag_columns(rows)
-    months = np.array([1, 2, 3, 6, 12])
+    months = np.array([int(name.split("_")[3]) - int(name.split("_")[2]) + 1 for name in lags])
 
     def label(estimator: str) -> Label:
         return Label(PRIMARY, "not_yet_referred", estimator, "referral")
@@ -116,12 +121,15 @@ def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray) -> list[d
         })  # fmt: skip
         return estimate_fixed_effects(one, periods, CONFIDENCE)
 
+    rates = rows[lags].to_numpy(float) / (months * DAYS_IN_MONTH)
+    odds = None if fits is None else fits.referral.weights
     totals = rows.assign(n_total=before[:, :12].sum(axis=1))
     return [
         row_or_flag(label("matched_on_total"), matched, ["n_total"], totals, estimate_matched_sets),
         row_or_flag(label("matched_sets"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_matched_sets),
         row_or_flag(label("lagged_outcome_matched"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_lagged_outcome, trials.design),
-        row_or_flag(label("empirical_bayes"), estimate_with_persistence, rows[lags].to_numpy(float) / (months * DAYS_IN_MONTH), y, days, side, person, CONFIDENCE),
+        row_or_flag(label("empirical_bayes"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE, odds),
+        row_or_flag(label("empirical_bayes_unweighted"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE),
         row_or_flag(label("empirical_bayes_textbook"), textbook, before[:, :12].sum(axis=1), y, days, side),
         row_or_flag(label("fixed_effects"), fixed_effects, 0, 12),
         row_or_flag(label("fixed_effects_quiet"), fixed_effects, 3, 15),
