@@ -4,7 +4,7 @@ An estimator here is the one the pipeline uses, fed with arrays instead of extra
 the truth of its own estimand in the same draw, so that bias is the mean of estimate less truth. The row of an estimator
 that could not answer stays, flagged, and counts against it.
 Builds on pipeline.audit_worlds, pipeline.contrasts, pipeline.effect, pipeline.matching, pipeline.empirical_bayes,
-pipeline.stacked_fixed_effects, pipeline.resampling, pipeline.weighting and pipeline.estimates.
+pipeline.later_referral, pipeline.stacked_fixed_effects, pipeline.resampling, pipeline.weighting and pipeline.estimates.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
 from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
+from pipeline.later_referral import nested_complier, nested_referral
 from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
 from pipeline.resampling import draw_multiplicities, normal_interval
 from pipeline.stacked_fixed_effects import estimate_fixed_effects
@@ -40,7 +41,7 @@ def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_
     sample = draw_sample(world, replicate, comparisons_per_month)
     trials, kept = assemble(sample)
     try:
-        fits = fit_effects(trials, (PRIMARY,))
+        fits = fit_effects(trials, (PRIMARY, CENSORED))
     except InputError:
         fits = None
     others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
@@ -55,10 +56,10 @@ def assemble(sample: Sample) -> tuple[Trials, np.ndarray]:
     rows = sample.cohort[kept].reset_index(drop=True)
     is_referred = (rows["arm"] == "referred").to_numpy()
     matrix, columns = design_matrix(rows)
-    after, days = sample.after[kept], sample.exposure[kept]
+    outcomes, exposure = ({PRIMARY: whole[kept], CENSORED: cut[kept]} for whole, cut in ((sample.after, sample.after_censored), (sample.exposure, sample.exposure_censored)))
     trials = Trials(
         rows["trial_id"].to_numpy(), pd.factorize(rows["person_id"], sort=True)[0], pd.factorize(rows["index_month"], sort=True)[0], is_referred,
-        rows["is_engaged"].to_numpy(bool), orthogonal(matrix), columns, {PRIMARY: after, CENSORED: after}, {PRIMARY: days, CENSORED: days},
+        rows["is_engaged"].to_numpy(bool), orthogonal(matrix), columns, outcomes, exposure,
     )  # fmt: skip
     return trials, kept
 
@@ -82,16 +83,23 @@ def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int) 
     size = Size(len(np.unique(trials.person)), trials.exposure[PRIMARY].sum() / DAYS_IN_MONTH)
     labels = {
         name: Label(PRIMARY, "not_yet_referred", *name)
-        for name in [("sequential_trials", "referral"), ("complier", "engaged"), ("sequential_trials", "engaged"), ("sequential_trials", "never_engaged")]
+        for name in [
+            ("sequential_trials", "referral"), ("complier", "engaged"), ("sequential_trials_censored", "referral"), ("complier_censored", "engaged"),
+            ("sequential_trials_nested", "referral"), ("complier_nested", "engaged"), ("sequential_trials", "engaged"), ("sequential_trials", "never_engaged"),
+        ]
     }
     if fits is None:
         return [flagged_row(label, "not estimable: the arms cannot be compared", size) for label in labels.values()]
     resampled = resample_effects(trials, fits, draw_multiplicities(trials.person.max() + 1, draws, seed))
-    point = fits.referral.coefficients[PRIMARY][-1]
-    found = {
-        ("sequential_trials", "referral"): dict(estimate=point) | normal_interval(point, resampled.referral[PRIMARY], CONFIDENCE),
-        ("complier", "engaged"): complier_interval(*complier_draws(trials, fits, resampled), CONFIDENCE),
+    referral = {
+        "": (float(fits.referral.coefficients[PRIMARY][-1]), resampled.referral[PRIMARY], complier_draws(trials, fits, resampled)),
+        "_censored": (float(fits.referral.coefficients[CENSORED][-1]), resampled.referral[CENSORED], complier_draws(trials, fits, resampled, CENSORED)),
+        "_nested": (*nested_referral(trials, fits, resampled), nested_complier(trials, fits, resampled)),
     }
+    found = {}
+    for suffix, (point, drawn, complier) in referral.items():
+        found[f"sequential_trials{suffix}", "referral"] = dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE)
+        found[f"complier{suffix}", "engaged"] = complier_interval(*complier, CONFIDENCE)
     for estimand, fit, drawn in (("engaged", fits.engaged, resampled.engaged), ("never_engaged", fits.never_engaged, resampled.never_engaged)):
         one = np.nan if fit is None else fit.coefficients[PRIMARY][-1]
         found["sequential_trials", estimand] = dict(estimate=one) | normal_interval(one, drawn, CONFIDENCE)

@@ -86,6 +86,8 @@ class Sample(NamedTuple):
     before: np.ndarray  # trials x 24: contacts seen in each month before time zero, the nearest first
     after: np.ndarray  # contacts seen in the year after
     exposure: np.ndarray  # days at risk in the year after
+    after_censored: np.ndarray  # contacts and days of a comparison person stop at a later referral of their own
+    exposure_censored: np.ndarray
     truth: dict[str, float]  # log IRR of referral and of engaged, of the triggered
 
 
@@ -237,9 +239,11 @@ def describe_sample(trials: pd.DataFrame, seen, counts, actual, gone, referred_i
         "days_since_contact": 7.0 * (week - last[week - 1, person]) - 3, "share_caller": 1.0, "share_101": 1.0,
         "next_referred_on": pd.Series(weeks[np.clip(later, 0, None)]).where(later >= 0).to_numpy(),
     })  # fmt: skip
-    exposure = 7.0 * np.clip(np.minimum(gone[person], at_end) - week, 0, None)
+    cut = np.where(later >= 0, np.minimum(later, at_end), at_end)
+    exposure, exposure_censored = (7.0 * np.clip(np.minimum(gone[person], end) - week, 0, None) for end in (at_end, cut))
+    censored = totals[0][cut, person] - totals[0][week, person]
     truth = {}
     for estimand, rows in (("referral", is_referred), ("engaged", is_referred & engaged[person])):
         used = rows & (n_recent > 0)
         truth[estimand] = float(np.log(with_scheme[used].sum() / without[used].sum()))
-    return Sample(cohort, before, after.astype(float), exposure, truth)
+    return Sample(cohort, before, after.astype(float), exposure, censored.astype(float), exposure_censored, truth)

@@ -13,9 +13,11 @@ numbers (tests), but neither takes exposure, and monthly cohorts over 72 months 
 Builds on pipeline.staggered and pipeline.estimates.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from pipeline.estimates import Label, NotEstimable, clustered_error, result_row
 from pipeline.staggered import NEVER, Staggered, only_comparable
@@ -61,34 +63,88 @@ def rate_and_influence(wide: Wide, people: np.ndarray, column: int) -> tuple[flo
     return rate, (counted - rate * exposed) / total
 
 
-def add_cells(wide: Wide, controls: str = "not_yet") -> Aggregate:
-    """Return every treated cell's ATT and their sum; `controls` is not_yet or never."""
-    n_people = len(wide.cohort)
-    cells, total, influence = [], 0.0, np.zeros(n_people)
-    counted, exposed = np.zeros(n_people), np.zeros(n_people)
+class Cell(NamedTuple):
+    """One cohort in one treated period, against its controls."""
+
+    cohort: int
+    period: int
+    effect: float  # ATT per unit of exposure
+    members: np.ndarray  # positions of the people in the cohort
+    others: np.ndarray  # positions of their controls
+    own: np.ndarray  # influence of each member on the effect
+    theirs: np.ndarray
+    counted: np.ndarray  # of each member in this period
+    exposed: np.ndarray
+
+
+def treated_cells(wide: Wide, controls: str = "not_yet") -> Iterator[Cell]:
+    """Yield every treated cell that has a base period and controls; `controls` is not_yet or never."""
     for cohort in np.unique(wide.cohort[wide.cohort != NEVER]):
         base = np.searchsorted(wide.periods, cohort) - 1
         members = np.flatnonzero(wide.cohort == cohort)
-        if base < 0:
-            continue
-        for column in range(base + 1, len(wide.periods)):
+        for column in range(base + 1, len(wide.periods)) if base >= 0 else ():
             others = np.flatnonzero(wide.cohort == NEVER if controls == "never" else wide.cohort > wide.periods[column])
             (after, d_after), (before, d_before) = (rate_and_influence(wide, members, at) for at in (column, base))
             (level, d_level), (start, d_start) = (rate_and_influence(wide, others, at) for at in (column, base))
             effect = (after - before) - (level - start)
-            if not np.isfinite(effect):
-                continue
-            own, theirs = d_after - d_before, d_start - d_level
-            time = wide.exposure[members, column]
-            total += time.sum() * effect
-            influence[members] += time.sum() * own + time * effect
-            influence[others] += time.sum() * theirs
-            counted[members] += wide.counted[members, column]
-            exposed[members] += time
-            cells.append((int(cohort), int(wide.periods[column]), effect, float(np.sqrt(own @ own + theirs @ theirs))))
+            if np.isfinite(effect):
+                yield Cell(
+                    int(cohort), int(wide.periods[column]), effect, members, others, d_after - d_before, d_start - d_level,
+                    wide.counted[members, column], wide.exposure[members, column],
+                )  # fmt: skip
+
+
+def add_cells(wide: Wide, controls: str = "not_yet") -> Aggregate:
+    """Return every treated cell's ATT and their sum; raises NotEstimable when there is none."""
+    n_people = len(wide.cohort)
+    cells, total = [], 0.0
+    influence, counted, exposed = np.zeros(n_people), np.zeros(n_people), np.zeros(n_people)
+    for cell in treated_cells(wide, controls):
+        time = cell.exposed.sum()
+        total += time * cell.effect
+        influence[cell.members] += time * cell.own + cell.exposed * cell.effect
+        influence[cell.others] += time * cell.theirs
+        counted[cell.members] += cell.counted
+        exposed[cell.members] += cell.exposed
+        cells.append((cell.cohort, cell.period, cell.effect, float(np.sqrt(cell.own @ cell.own + cell.theirs @ cell.theirs))))
     if not cells:
         raise NotEstimable("nobody is seen both before and after a start while others are untreated")
     return Aggregate(cells, total, influence, counted, exposed)
+
+
+def mean_effects_by(wide: Wide, by: str, controls: str = "not_yet") -> pd.DataFrame:
+    """Return the mean ATT per period since the start, per cohort or per calendar period: key, estimate, std_error, n_cells.
+
+    `by` is event, cohort or calendar; within a key cells weigh by exposure, whose shares are random, as in R's did.
+    The last row, key missing, is the overall mean: of cohorts by their size, of event times and calendar periods each alike.
+    """
+    keys = {"event": lambda cell: cell.period - cell.cohort, "cohort": lambda cell: cell.cohort, "calendar": lambda cell: cell.period}
+    totals, n_people = {}, len(wide.cohort)
+    for cell in treated_cells(wide, controls):
+        one = totals.setdefault(keys[by](cell), dict(total=0.0, influence=np.zeros(n_people), exposed=np.zeros(n_people), n_cells=0, members=cell.members))
+        time = cell.exposed.sum()
+        one["total"] += time * cell.effect
+        one["influence"][cell.members] += time * cell.own + cell.exposed * cell.effect
+        one["influence"][cell.others] += time * cell.theirs
+        one["exposed"][cell.members] += cell.exposed
+        one["n_cells"] += 1
+    if not totals:
+        raise NotEstimable("nobody is seen both before and after a start while others are untreated")
+    ordered = sorted(totals)
+    means = np.array([totals[key]["total"] / totals[key]["exposed"].sum() for key in ordered])
+    influences = np.stack([(totals[key]["influence"] - mean * totals[key]["exposed"]) / totals[key]["exposed"].sum() for key, mean in zip(ordered, means)])
+    shares = np.full(len(ordered), 1 / len(ordered))
+    if by == "cohort":
+        sizes = np.array([len(totals[key]["members"]) for key in ordered], float)
+        shares = sizes / sizes.sum()
+    overall = shares @ means
+    influence = shares @ influences
+    if by == "cohort":  # who is in which cohort is random too
+        for key, mean in zip(ordered, means):
+            influence[totals[key]["members"]] += (mean - overall) / sizes.sum()
+    rows = [(key, mean, clustered_error(one, correct=False), totals[key]["n_cells"]) for key, mean, one in zip(ordered, means, influences)]
+    rows.append((np.nan, overall, clustered_error(influence, correct=False), sum(row[3] for row in rows)))
+    return pd.DataFrame(rows, columns=["key", "estimate", "std_error", "n_cells"])
 
 
 def mean_effect(aggregate: Aggregate) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import pyfixest as pf
 import pytest
 from published_panels import castle_panel, county_panel
 
-from pipeline.callaway_santanna import add_cells, estimate_callaway_santanna, mean_effect, widen
+from pipeline.callaway_santanna import add_cells, estimate_callaway_santanna, mean_effect, mean_effects_by, widen
 from pipeline.errors import InputError
 from pipeline.estimates import Label, is_estimated, row_or_flag, tidy
 from pipeline.extended_twfe import estimate_extended_twfe, fit_untreated, mean_difference, ratio_of_sums
@@ -21,6 +21,7 @@ AS_R_POISSON = dict(rel=1e-5)
 AS_ALGEBRA = dict(rel=1e-8)
 # Cheng & Hoekstra (2013), table 5; the package's data round the share of the year in which a law began.
 PRINTED_CASTLE = 0.0015
+PRINTED_FOUR_DIGITS = 0.00006
 
 
 def test_the_published_effect_on_counties_is_reproduced():
@@ -52,6 +53,18 @@ def test_callaway_and_santanna_on_counties_adds_up_as_elsewhere(controls, publis
     """diff-diff 3.13.0: CallawaySantAnna(control_group=...).fit(mpdta, "lemp", "countyreal", "year", "first_treat"); R's did prints -0.0400."""
     data, _ = only_comparable(collapse(county_panel(), "lemp", "half"))
     assert mean_effect(add_cells(widen(data), controls)) == pytest.approx(published, **AS_R)
+
+
+@pytest.mark.parametrize("by, published", [
+    ("event", [(-0.0199, 0.0118), (-0.0510, 0.0169), (-0.1373, 0.0364), (-0.1008, 0.0344), (-0.0772, 0.0200)]),
+    ("cohort", [(-0.0797, 0.0264), (-0.0229, 0.0167), (-0.0261, 0.0167), (-0.0310, 0.0124)]),
+    ("calendar", [(-0.0105, 0.0233), (-0.0704, 0.0310), (-0.0488, 0.0201), (-0.0371, 0.0137), (-0.0417, 0.0160)]),
+])  # fmt: skip
+def test_the_aggregations_of_callaway_and_santanna_on_counties_are_reproduced(by, published):
+    """diff-diff 3.13.0, aggregate="all"; estimates and overall means also as in the vignette of R's did."""
+    data, _ = only_comparable(collapse(county_panel(), "lemp", "half"))
+    found = mean_effects_by(widen(data), by, "never")
+    assert list(zip(found["estimate"], found["std_error"])) == [pytest.approx(row, abs=PRINTED_FOUR_DIGITS) for row in published]
 
 
 def test_the_published_castle_doctrine_effect_is_in_the_data():
