@@ -77,6 +77,19 @@ def tidy(rows: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_people": "int64", "n_person_months": float})
 
 
+def add_status(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of an estimator that knows no status with one, COLUMNS in order: whether there is an estimate, and whether it is bounded."""
+    is_found = np.isfinite(rows["estimate"].astype(float))
+    has_error = is_found & np.isfinite(rows["std_error"].astype(float))
+    is_bounded = np.isfinite(rows[["ci_low", "ci_high"]].astype(float)).all(axis=1)
+    status = np.select(
+        [has_error & is_bounded, has_error, is_found], [ESTIMATED, f"{ESTIMATED}; interval unbounded", f"{ESTIMATED}; without an interval, because some resamples give none"],
+        "not estimable: no finite estimate",
+    )  # fmt: skip
+    missing = rows[["estimate", "std_error", "ci_low", "ci_high", "p_value"]].astype(float).where(is_found)
+    return rows.assign(**missing, status=status)[COLUMNS]
+
+
 def is_estimated(results: pd.DataFrame) -> pd.Series:
     """Return which rows hold an estimate."""
     return results["status"].str.startswith(ESTIMATED)

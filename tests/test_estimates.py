@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.estimates import COLUMNS, Label, Size, clustered_error, describe_change, flagged_row, is_estimated, result_row, tidy
+from pipeline.estimates import COLUMNS, Label, Size, add_status, clustered_error, describe_change, flagged_row, is_estimated, result_row, tidy
 from pipeline.robustness import detectable_ratios, e_value, e_value_of_interval, e_value_remark
 
 LABEL = Label("n_contacts", "not_yet_referred", "sequential_trials", "referral")
@@ -46,6 +46,18 @@ def test_what_is_no_estimate_is_flagged_and_the_table_stays(estimate, std_error,
     table = tidy([result_row(LABEL, estimate, std_error, SIZE, 0.95), result_row(LABEL, 0.1, 0.1, SIZE, 0.95), flagged_row(LABEL, "nobody engaged")])
     assert list(table.columns) == COLUMNS and is_estimated(table).tolist() == [False, True, False]
     assert words in table["status"][0] and table.loc[[0, 2], ["estimate", "std_error", "ci_low", "ci_high", "p_value"]].isna().all(axis=None)
+
+
+def test_rows_without_a_status_are_given_one():
+    rows = tidy([result_row(LABEL, -0.5, 0.1, SIZE, 0.95)] * 4).drop(columns="status")
+    rows.loc[1, "ci_high"] = np.inf
+    rows.loc[2, ["std_error", "ci_low", "ci_high", "p_value"]] = np.nan
+    rows.loc[3, "estimate"] = np.inf
+    table = add_status(rows)
+    assert [words.split(":")[0] for words in table["status"]] == [
+        "estimated", "estimated; interval unbounded", "estimated; without an interval, because some resamples give none", "not estimable",
+    ]  # fmt: skip
+    assert list(table.columns) == COLUMNS and np.isnan(table.loc[3, "ci_low"])
 
 
 def test_influences_of_one_person_are_added_before_they_are_squared():
