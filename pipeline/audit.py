@@ -45,7 +45,7 @@ def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_
     except InputError:
         fits = None
     others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
-    table = pd.DataFrame([naive(sample), *sequential_trials(trials, fits, draws, replicate), *others])
+    table = pd.DataFrame([naive(sample), *sequential_trials(trials, sample.after_waiting[kept], fits, draws, replicate), *others])
     table["truth"] = table["estimand"].map(sample.truth)
     return table.assign(world=world.name, replicate=replicate)[ROW_COLUMNS]
 
@@ -75,10 +75,11 @@ def naive(sample: Sample) -> dict:
     return result_row(label, float(np.log(after.sum() / before.sum())), error, Size(int(members.sum()), 24.0 * members.sum()), CONFIDENCE)
 
 
-def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int) -> list[dict]:
+def sequential_trials(trials: Trials, waiting: np.ndarray, fits: Fits | None, draws: int, seed: int) -> list[dict]:
     """Return the primary rows: the effect of referral, the complier effect from it, and the engaged and never engaged directly.
 
-    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then.
+    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then. `waiting` is as in
+    pipeline.later_referral, cut at the month as the pipeline does it.
     """
     size = Size(len(np.unique(trials.person)), trials.exposure[PRIMARY].sum() / DAYS_IN_MONTH)
     labels = {
@@ -94,7 +95,7 @@ def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int) 
     referral = {
         "": (float(fits.referral.coefficients[PRIMARY][-1]), resampled.referral[PRIMARY], complier_draws(trials, fits, resampled)),
         "_censored": (float(fits.referral.coefficients[CENSORED][-1]), resampled.referral[CENSORED], complier_draws(trials, fits, resampled, CENSORED)),
-        "_nested": (*nested_referral(trials, fits, resampled), nested_complier(trials, fits, resampled)),
+        "_nested": (*nested_referral(trials, waiting, fits, resampled), nested_complier(trials, waiting, fits, resampled)),
     }
     found = {}
     for suffix, (point, drawn, complier) in referral.items():

@@ -88,6 +88,7 @@ class Sample(NamedTuple):
     exposure: np.ndarray  # days at risk in the year after
     after_censored: np.ndarray  # contacts and days of a comparison person stop at a later referral of their own
     exposure_censored: np.ndarray
+    after_waiting: np.ndarray  # contacts up to the end of the month, counted from time zero, in which that referral comes
     truth: dict[str, float]  # log IRR of referral and of engaged, of the triggered
 
 
@@ -241,9 +242,11 @@ def describe_sample(trials: pd.DataFrame, seen, counts, actual, gone, referred_i
     })  # fmt: skip
     cut = np.where(later >= 0, np.minimum(later, at_end), at_end)
     exposure, exposure_censored = (7.0 * np.clip(np.minimum(gone[person], end) - week, 0, None) for end in (at_end, cut))
-    censored = totals[0][cut, person] - totals[0][week, person]
+    month_end = week + edges[np.clip(np.searchsorted(edges, cut - week, side="right"), 0, 24)]
+    until = np.where(later >= 0, np.minimum(month_end, at_end), at_end)
+    censored, waiting = (totals[0][end, person] - totals[0][week, person] for end in (cut, until))
     truth = {}
     for estimand, rows in (("referral", is_referred), ("engaged", is_referred & engaged[person])):
         used = rows & (n_recent > 0)
         truth[estimand] = float(np.log(with_scheme[used].sum() / without[used].sum()))
-    return Sample(cohort, before, after.astype(float), exposure, censored.astype(float), exposure_censored, truth)
+    return Sample(cohort, before, after.astype(float), exposure, censored.astype(float), exposure_censored, waiting.astype(float), truth)
