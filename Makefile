@@ -1,7 +1,10 @@
 # The two commands of the README, and what they need. On Windows without make, the README lists the same steps.
 SHELL := /bin/sh
-BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
-READY := .venv/.ready
+# `make report SPARK=1` and the like use the environment that holds pyspark too.
+VENV := $(if $(SPARK),.venv-spark,.venv)
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
+READY := $(VENV)/.ready
 # The first Python that is new enough, not too new, and able to make a virtual environment.
 FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done
@@ -9,7 +12,7 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do 
 # The stages call `python`, which must be the one that was set up.
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: report test lab setup benchmark
+.PHONY: report test test-spark lab setup benchmark northshire
 
 report: $(READY)
 	@$(WITH_PATH) python -m pipeline.check
@@ -19,21 +22,31 @@ report: $(READY)
 test: $(READY)
 	@$(WITH_PATH) python -m pytest
 
+# In an environment of its own; needs Java, and says so where there is none.
+test-spark: .venv-spark/.ready
+	@.venv-spark/$(SCRIPTS)/python -m pytest tests_spark --numprocesses=0 -rs
+
 lab: $(READY)
 	@$(WITH_PATH) jupyter lab --notebook-dir=.
 
 setup: $(READY)
 
+northshire: $(READY)
+	@$(WITH_PATH) python -m pipeline.second_force
+
 benchmark: $(READY)
 	@$(WITH_PATH) python benchmarks/run.py
 
+.venv/.ready: requirements.lock pyproject.toml
+.venv-spark/.ready: requirements-spark.lock pyproject.toml
+
 # The packages come from the lock with their hashes, uv first because it installs the rest in seconds.
-$(READY): requirements.lock pyproject.toml
+.venv/.ready .venv-spark/.ready:
 	@python=$$($(FIND_PYTHON)); test -n "$$python" || { echo "No Python 3.11 to 3.13 that can make a virtual environment was found. Install one (on Debian: python3 and python3-venv)." >&2; exit 1; }; \
-	echo "Setting up .venv, once: about a minute."; test -d .venv || $$python -m venv .venv
-	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
-	@$(BIN)/uv pip sync --quiet --python .venv --require-hashes requirements.lock
-	@$(BIN)/uv pip install --python .venv --quiet --no-deps --no-build-isolation -e .
-	@! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/nbstripout --install
-	@touch $(READY)
+	echo "Setting up $(@D), once: about a minute."; test -d $(@D) || $$python -m venv $(@D)
+	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' $< > $(@D)/uv.txt
+	@$(@D)/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(@D)/uv.txt
+	@$(@D)/$(SCRIPTS)/uv pip sync --quiet --python $(@D) --require-hashes $<
+	@$(@D)/$(SCRIPTS)/uv pip install --python $(@D) --quiet --no-deps --no-build-isolation -e .
+	@! git rev-parse --git-dir >/dev/null 2>&1 || { test $(@D) != .venv && git config filter.nbstripout.clean >/dev/null; } || $(@D)/$(SCRIPTS)/nbstripout --install
+	@touch $@

@@ -10,6 +10,7 @@ COLUMNS = ["flow", "step", "stage", "reason", "n_referrals", "n_people", "n_lost
 
 CLAIM = [
     ("referred", "first referred within the study's dates", "is_in_study"),
+    ("distinct", "the register holds the same person under a client_id referred earlier", "is_distinct"),
     ("accepted", "no referral was accepted", "is_accepted"),
     ("engaged", "no first contact with a mentor within the accounting period", "is_engaged_in_claim"),
     ("claim_period", "referred before the claim begins, or accounting period not complete by its end", "is_claim_period"),
@@ -19,6 +20,7 @@ CLAIM = [
 ]
 ANALYSIS = [
     ("referred", "first referred within the study's dates", "is_in_study"),
+    ("distinct", "the register holds the same person under a client_id referred earlier", "is_distinct"),
     ("observed", "the contact extract does not cover the months before and after", "is_observed"),
     ("linked", "no contact with the police on record before the referral", "is_linked"),
     ("at_risk", "dead, moved away, in custody or in hospital on the day of referral", "is_at_risk"),

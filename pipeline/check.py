@@ -15,10 +15,7 @@ from pipeline.extract_facts import extracts_folder, load_extract_facts
 from pipeline.extracts import find_extract_problems
 from pipeline.params import Parameters, check_params, load_sections
 from pipeline.spark import find_spark_problems
-from pipeline.tables import RAW, project_root
-
-# The stage `simulate` makes these, so they need not be there yet.
-DEMONSTRATION = "data/raw/demo"
+from pipeline.tables import DEMONSTRATION, RAW, project_root
 
 
 def check_project() -> None:
@@ -90,6 +87,11 @@ def find_contradictions(params: Parameters) -> list[str]:
             f"params.yaml, sensitivity.accept_from: {min(sensitivity.accept_from)} lies below linkage.floor ({params.linkage.floor}), and "
             "pairs below the floor are not kept. Lower the floor or raise the threshold."
         )
+    if min(params.link_checks.thresholds) < params.linkage.floor:
+        problems.append(
+            f"params.yaml, link_checks.thresholds: {min(params.link_checks.thresholds)} lies below linkage.floor ({params.linkage.floor}), and "
+            "pairs below the floor are not kept. Lower the floor or raise the threshold."
+        )
     if max(sensitivity.washout_days) >= 28 * min(sensitivity.months_after):
         problems.append(
             f"params.yaml, sensitivity.washout_days: {max(sensitivity.washout_days)} days leave nothing of {min(sensitivity.months_after)} months "
@@ -100,6 +102,7 @@ def find_contradictions(params: Parameters) -> list[str]:
 
 def find_set_problems(folder: str) -> list[str]:
     """Return what is wrong with the extracts in `folder`, as far as the top of the files tells it."""
+    # The stage `simulate` makes these, so they need not be there yet.
     if PurePosixPath(folder) == PurePosixPath(DEMONSTRATION):
         return []
     path = extracts_folder(folder).resolve()

@@ -59,7 +59,8 @@ def first_referrals(referral_facts: pd.DataFrame, claim_months: int, months_afte
 def describe_referred(referral_facts, persons, person_exits, incidents, study, claim, panel) -> pd.DataFrame:
     """Return one row per client ever referred, with each condition that the two flows of attrition ask for.
 
-    The columns of first_referrals, person_id (missing when the linkage knows no such client) and the flags
+    The columns of first_referrals, person_id (missing when the register holds the person under an earlier client_id too) and
+    the flags is_distinct (has a person_id),
     is_in_study (first referral within the study's dates), is_observed and is_observed_in_claim (the contact extract
     covers the months before and after), is_linked (a contact before time zero, however long before),
     is_linked_in_claim (one in the accounting period before, so that there is something to fall), is_at_risk (alive,
@@ -71,6 +72,7 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     known = persons.loc[persons["client_id"].notna(), ["client_id", "person_id"]]
     table = table.merge(known, on="client_id", how="left", validate="one_to_one")
     index_on = table["index_on"]
+    table["is_distinct"] = table["person_id"].notna()
     table["is_in_study"] = index_on.between(*days(study.referrals_from, study.referrals_to))
     table["is_observed"] = covers(study, index_on, panel.months_before, panel.months_after)
     table["is_observed_in_claim"] = covers(study, index_on, claim.months, claim.months)
@@ -81,8 +83,8 @@ def describe_referred(referral_facts, persons, person_exits, incidents, study, c
     table["is_recent"] = last["last_on"] >= index_on - pd.DateOffset(months=panel.trigger_months)
     claim_from, complete_by = days(claim.referred_from, claim.complete_by)
     table["is_claim_period"] = (index_on >= claim_from) & (index_on + pd.DateOffset(months=claim.months) <= complete_by)
-    table["is_triggered"] = table[["is_in_study", "is_observed", "is_linked", "is_at_risk", "is_recent"]].all(axis=1)
-    of_the_claim = ["is_in_study", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked_in_claim"]
+    table["is_triggered"] = table[["is_in_study", "is_distinct", "is_observed", "is_linked", "is_at_risk", "is_recent"]].all(axis=1)
+    of_the_claim = ["is_in_study", "is_distinct", "is_accepted", "is_engaged_in_claim", "is_claim_period", "is_observed_in_claim", "is_linked_in_claim"]
     table["in_claim"] = table[of_the_claim].all(axis=1)
     check_window(table, study, panel)
     return table

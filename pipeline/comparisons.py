@@ -20,23 +20,28 @@ BY_RARITY = ["forename", "surname", "phone"]
 BLOCKING = [
     block_on("nominal_id"),
     block_on("phone"),
-    block_on("surname", "date_of_birth"),
+    block_on("left(surname, 1)", "date_of_birth"),
     block_on("forename_root", "date_of_birth"),
     block_on("postcode", "date_of_birth"),
     block_on("surname", "postcode"),
     block_on("forename_root", "postcode"),
-    block_on("surname", "address"),
-    block_on("forename_root", "address"),
+    block_on("address"),
     block_on("rare_name"),
 ]
 
 
 def compare_details() -> list[CustomComparison]:
     """Return the comparisons of the model, levels from the strongest agreement down."""
-    swapped = "(forename_l = surname_r AND surname_l = forename_r)"
+    # Swapped names may be misspelt as well; a name in the other's place alone is less, as people change surnames.
+    swapped = "jaro_winkler_similarity(forename_l, surname_r) >= 0.9 AND jaro_winkler_similarity(surname_l, forename_r) >= 0.9"
+    displaced = "surname_l = forename_r OR forename_l = surname_r"
+    # The first two conditions cost little and settle nearly every pair; the last alone would take most of the time of training.
+    two_slips = ("abs(length(address_l) - length(address_r)) <= 3 AND jaro_winkler_similarity(address_l, address_r) >= 0.8 "
+                 "AND damerau_levenshtein(replace(address_l, ' ', ''), replace(address_r, ' ', '')) <= 2")
+    two_parts = "((left(date_of_birth_l, 4) = left(date_of_birth_r, 4))::INT + (substr(date_of_birth_l, 6, 2) = substr(date_of_birth_r, 6, 2))::INT + (right(date_of_birth_l, 2) = right(date_of_birth_r, 2))::INT) = 2"
     return [
         compare("forename", [
-            levels.CustomLevel(f"forename_l IS NULL OR forename_r IS NULL OR coalesce{swapped[:-1]}, false)", "missing, or swapped with the surname").configure(is_null_level=True),
+            levels.CustomLevel(f"forename_l IS NULL OR forename_r IS NULL OR coalesce(forename_l != forename_r AND {swapped}, false)", "missing, or swapped with the surname").configure(is_null_level=True),
             levels.ExactMatchLevel("forename", term_frequency_adjustments=True),
             levels.CustomLevel("forename_root_l = forename_root_r", "a nickname of the other"),
             levels.JaroWinklerLevel("forename", 0.88),
@@ -47,25 +52,29 @@ def compare_details() -> list[CustomComparison]:
             levels.ExactMatchLevel("surname", term_frequency_adjustments=True),
             levels.CustomLevel(swapped, "forename and surname swapped"),
             levels.JaroWinklerLevel("surname", 0.9),
+            levels.CustomLevel(displaced, "a forename in its place"),
         ]),
         compare("date_of_birth", [
             levels.NullLevel("date_of_birth"),
             levels.ExactMatchLevel("date_of_birth"),
             levels.CustomLevel("left(date_of_birth_l, 4) = left(date_of_birth_r, 4) AND substr(date_of_birth_l, 6, 2) = right(date_of_birth_r, 2) "
                                "AND right(date_of_birth_l, 2) = substr(date_of_birth_r, 6, 2)", "day and month exchanged"),
-            levels.CustomLevel("right(date_of_birth_l, 5) = right(date_of_birth_r, 5)", "day and month agree, another year"),
             levels.CustomLevel("damerau_levenshtein(date_of_birth_l, date_of_birth_r) <= 1", "one slip"),
+            levels.CustomLevel(two_parts, "two of year, month and day agree"),
         ]),
         compare("sex", [levels.NullLevel("sex"), levels.ExactMatchLevel("sex")]),
         compare("phone", [
             levels.NullLevel("phone"),
             levels.ExactMatchLevel("phone", term_frequency_adjustments=True),
             levels.DamerauLevenshteinLevel("phone", 1),
+            levels.DamerauLevenshteinLevel("phone", 2),
         ]),
         compare("place", [
             levels.CustomLevel("(postcode_l IS NULL OR postcode_r IS NULL) AND NOT coalesce(address_l = address_r, false)", "missing").configure(is_null_level=True),
             levels.CustomLevel("address_l = address_r", "same address"),
+            levels.CustomLevel(two_slips, "an address with two slips at most"),
             levels.CustomLevel("postcode_l = postcode_r", "same postcode"),
+            levels.CustomLevel("damerau_levenshtein(postcode_l, postcode_r) <= 1", "a postcode with one slip"),
         ]),
         compare("nominal_id", [levels.NullLevel("nominal_id"), levels.ExactMatchLevel("nominal_id")]),
     ]  # fmt: skip
@@ -79,8 +88,9 @@ def compare(name: str, agreements: list) -> CustomComparison:
 def compared_columns(identities: pd.DataFrame, rare_name_at_most: int) -> pd.DataFrame:
     """Return what the model sees of `identities`; rare_name is the whole name where at most `rare_name_at_most` identities bear it.
 
-    A whole name that more share is too common to identify anybody, so not worth comparing by itself.
+    The names stand in the order of the alphabet, so that swapped ones meet. A whole name that more share is too common to identify anybody, so not worth comparing by itself.
     """
-    whole = identities["forename_root"] + " " + identities["surname"]
+    forename, surname = identities["forename_root"], identities["surname"]
+    whole = forename.where(forename <= surname, surname) + " " + surname.where(forename <= surname, forename)
     times = whole.map(whole.value_counts())
     return identities.assign(rare_name=whole.where(times <= rare_name_at_most))[COMPARED]

@@ -4,6 +4,8 @@ A linkage model adds up evidence field by field, as if fields were independent. 
 share surname, date of birth, phone and home; father and son often the whole name. So three stated rules stand after
 the model and before any pair is kept:
 
+They hold where people of one household are recorded at all, which the contacts themselves show (`pipeline.households`).
+
 1. A pair whose forenames, dates of birth or nominal ids contradict each other is dropped (`is_contradiction`).
 2. An identity that lacks the field in which its candidates contradict each other fits two people, and can belong to
    one: its probability is shared between them (`share_between_rivals`). Mostly neither then reaches the threshold.
@@ -48,19 +50,21 @@ SWAPPED_NAMES = "(l.forename = r.surname AND l.surname = r.forename)"
 
 # A force sometimes opens a second nominal for a person, so where whole name and date of birth agree two ids do not contradict;
 # and one nominal is one person, whatever else was written down.
-IS_CONTRADICTION = f"""(coalesce(l.nominal_id != r.nominal_id
-        AND NOT coalesce(l.forename_root = r.forename_root AND l.surname = r.surname AND l.date_of_birth = r.date_of_birth, false), false)
+NOMINALS_CONTRADICT = """coalesce(l.nominal_id != r.nominal_id
+        AND NOT coalesce(l.forename_root = r.forename_root AND l.surname = r.surname AND l.date_of_birth = r.date_of_birth, false), false)"""
+IS_CONTRADICTION = f"""({NOMINALS_CONTRADICT}
     OR (NOT coalesce(l.nominal_id = r.nominal_id, false) AND (
         coalesce({forenames_differ("l.forename_root", "r.forename_root")} AND {forenames_differ("l.forename", "r.forename")}
             AND NOT coalesce(jaro_winkler_similarity(l.forename, r.surname) > 0.9 OR jaro_winkler_similarity(l.surname, r.forename) > 0.9, false), false)
         OR coalesce({births_differ("l.date_of_birth", "r.date_of_birth")}, false))))"""
 
 
-def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -> pd.DataFrame:
+def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True) -> pd.DataFrame:
     """Return those of the `scored` pairs that survive the three rules with a probability of at least `floor`.
 
     `scored`: identity_id_l, identity_id_r, match_weight (log2 of the odds) and any columns gamma_*, which are passed on.
-    Result: the same with match_probability, sorted by both ids.
+    Without households (see `pipeline.households`) only nominal ids tell people apart: names and dates that contradict each other
+    are then slips, which the model has weighed. Result: `scored` with match_probability, sorted by both ids.
     """
     agreements = [name for name in scored if name.startswith("gamma_")]
     with duckdb.connect(config={"threads": 1}) as con:
@@ -72,7 +76,9 @@ def settle_pairs(scored: pd.DataFrame, identities: pd.DataFrame, floor: float) -
             CREATE TABLE consistent AS
             SELECT l.position AS left_position, r.position AS right_position, match_weight, scored_row FROM scored
             JOIN identities l ON l.identity_id = identity_id_l JOIN identities r ON r.identity_id = identity_id_r
-            WHERE NOT {IS_CONTRADICTION}""")
+            WHERE NOT {IS_CONTRADICTION if has_households else NOMINALS_CONTRADICT}""")
+        if not has_households:
+            con.execute("UPDATE identities SET forename_root = NULL, date_of_birth = NULL")
         forget_swapped_forenames(con)
         members = con.sql(f"SELECT {', '.join(TELLING)} FROM identities ORDER BY position").df()
         shared = share_between_rivals(con, np.log2(floor / (1 - floor)) if floor > 0 else -np.inf)
@@ -100,7 +106,9 @@ def forget_swapped_forenames(con: duckdb.DuckDBPyConnection) -> None:
             WHERE {SWAPPED_NAMES})""")
 
 
-def settle_register(scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataFrame, identities: pd.DataFrame, floor: float) -> pd.DataFrame:
+def settle_register(
+    scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataFrame, identities: pd.DataFrame, floor: float, has_households: bool = True
+) -> pd.DataFrame:
     """Return the `scored` pairs of contact identities and register entries that survive the same three rules.
 
     An entry counts as one more identity among those that the settled `pairs` join to the identities it matches; the
@@ -113,7 +121,7 @@ def settle_register(scored: pd.DataFrame, clients: pd.DataFrame, pairs: pd.DataF
     graph = pd.concat([near[[name for name in scored if name in near]], scored], ignore_index=True)
     nodes = np.union1d(graph["identity_id_l"].unique().astype(object), graph["identity_id_r"].unique().astype(object))
     together = pd.concat([identities[identities["identity_id"].isin(nodes)], clients.drop(columns="client_id")], ignore_index=True)
-    settled = settle_pairs(graph, together, floor)
+    settled = settle_pairs(graph, together, floor, has_households)
     found = settled.merge(clients[["client_id", "identity_id"]], left_on="identity_id_r", right_on="identity_id", validate="many_to_one")
     strongest = found.sort_values(["client_id", "identity_id_l", "match_weight", "identity_id_r"], ascending=[True, True, False, True])
     best = strongest.drop_duplicates(["client_id", "identity_id_l"]).drop(columns=["identity_id_r", "identity_id"])

@@ -103,10 +103,8 @@ def measure_truth(links: pd.DataFrame, contact_facts: pd.DataFrame, contact_pers
     """Return the same columns for every contact of a known truth, measure "true recall", person_id being the true person.
 
     value says whether the contact falls to the resolved person who holds most of the true person's contacts; one rule for
-    both arms. Empty without a truth.
+    both arms.
     """
-    if contact_persons.empty:
-        return pd.DataFrame({"measure": [], "contact_id": [], "person_id": [], "received_at": pd.to_datetime([]), "value": []})
     rows = contact_persons.merge(links[["contact_id", "person_id"]], on="contact_id", how="left", validate="one_to_one")
     main = rows["true_person_id"].map(most_frequent(rows.dropna(subset=["person_id"]), "true_person_id", "person_id"))
     rows = rows.assign(measure="true recall", value=(rows["person_id"] == main).astype(float), person_id=rows["true_person_id"])
@@ -116,7 +114,17 @@ def measure_truth(links: pd.DataFrame, contact_facts: pd.DataFrame, contact_pers
 def first_true_referral(client_persons: pd.DataFrame, referral_facts: pd.DataFrame) -> pd.Series:
     """Return the day of the first referral by true_person_id."""
     first = referral_facts.groupby("client_id")["referred_on"].min()
-    return client_persons.set_index("true_person_id")["client_id"].map(first) if len(client_persons) else pd.Series(dtype="datetime64[us]")
+    return client_persons.set_index("true_person_id")["client_id"].map(first)
+
+
+def compare_true_months(
+    links: pd.DataFrame, contact_facts: pd.DataFrame, contact_persons: pd.DataFrame, referral_facts: pd.DataFrame, client_persons: pd.DataFrame, months_before: int, months_after: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """Return rows of linkage_months and linkage_differences on true recall; both without rows where there is no truth."""
+    if contact_persons.empty or client_persons.empty:
+        return pd.DataFrame(columns=MONTH_COLUMNS), pd.DataFrame(columns=DIFFERENCE_COLUMNS)
+    placed = place_in_months(measure_truth(links, contact_facts, contact_persons), first_true_referral(client_persons, referral_facts), months_before, months_after)
+    return measure_months(placed), compare_periods(placed)
 
 
 def place_in_months(measured: pd.DataFrame, index_on: pd.Series, months_before: int, months_after: int) -> pd.DataFrame:
@@ -162,7 +170,8 @@ def standardise(rows: pd.DataFrame, by: str) -> tuple[pd.DataFrame, np.ndarray]:
     weights = weights.div(weights.sum(axis=1).where(lambda sums: sums > 0), axis=0)
     residuals = coo_array((others["value"].to_numpy() - mean[place], (people, place)), shape=(people.max(initial=-1) + 1, len(calendars)))
     influence = residuals.tocsr() @ (weights.to_numpy() / np.maximum(n, 1)).T
-    value, half = weights.to_numpy() @ mean, Z * cluster_error(influence)
+    # Weights add up to one only as far as floats do: a share of all may come out a hair above it.
+    value, half = np.clip(weights.to_numpy() @ mean, 0, 1), Z * cluster_error(influence)
     low, high = np.clip(value - half, 0, 1), np.clip(value + half, 0, 1)
     return pd.DataFrame({by: weights.index, "value": value, "ci_low": low, "ci_high": high, "n": (weights.to_numpy() > 0) @ n}), influence
 

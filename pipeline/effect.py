@@ -142,6 +142,12 @@ def group_totals(trials: Trials, outcome: str, multiplicities: np.ndarray) -> tu
     return totals[0], totals[1]
 
 
+def total_contacts(trials: Trials, fits: Fits) -> tuple[float, float, float]:
+    """Return E, N and the log IRR of referral of the primary outcome in the full sample: what the complier effect is made of."""
+    engaged, never_engaged = group_totals(trials, PRIMARY, np.ones((1, int(trials.person.max()) + 1)))
+    return float(engaged[0]), float(never_engaged[0]), float(fits.referral.coefficients[PRIMARY][-1])
+
+
 def complier_inverse(engaged, never_engaged, log_irr_referral, unengaged_irr: float = 1.0) -> np.ndarray:
     """Return 1 / IRR of the complier effect, (A0 - N / theta) / E: zero or below means that the IRR is unbounded.
 

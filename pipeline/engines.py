@@ -110,7 +110,8 @@ class SparkTables:
         from splink.backends.spark import SparkAPI
 
         self.session = session
-        self.splink = SparkAPI(spark_session=session)
+        # Similarities are DuckDB's (`pipeline.spark`), so Splink need not bring its own.
+        self.splink = SparkAPI(spark_session=session, register_udfs_automatically=False)
 
     def add(self, name: str, frame: pd.DataFrame) -> SplinkDataFrame:
         """Make `frame` known as the table `name`, to us and to Splink."""
@@ -123,8 +124,9 @@ class SparkTables:
         self.session.sql(in_spark(query)).persist().createOrReplaceTempView(name)
 
     def read(self, query: str) -> pd.DataFrame:
-        """Return the result of `query`."""
-        return self.session.sql(in_spark(query)).toArrow().to_pandas()
+        """Return the result of `query`, typed as by DuckDB."""
+        found = self.session.sql(in_spark(query)).toArrow()
+        return duckdb.from_arrow(found).df()
 
     def adapt_settings(self, settings: dict) -> dict:
         """Return a copy of Splink's `settings` with every condition and blocking rule in Spark's SQL."""

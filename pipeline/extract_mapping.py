@@ -26,6 +26,8 @@ MAY_SHARE = ({"contact_id", "incident_id"}, {"referral_id", "client_id"}, {"open
 # Only these may be made of several columns, joined with a blank: a day and a time of day, the lines of an address.
 MAY_JOIN = ("time", "address")
 FLAG_WORDS = ("true", "false")
+# What the draft writes where somebody has to say.
+OPEN = "?"
 EITHER_ID = {"client_id", "nominal_id"}
 FITTING = {"header_row": ("csv", "excel"), "sheet": ("excel",), "delimiter": ("csv",), "encoding": ("csv",)}
 
@@ -92,7 +94,7 @@ def load_mapping(folder: str, tables: dict = IDENTIFIED) -> dict[str, TableMappi
 
 
 def check_mapping(folder: str, tables: dict = IDENTIFIED) -> tuple[dict[str, TableMapping], list[str]]:
-    """Return the mapping of each of `tables` that could be read, and every mistake in the others."""
+    """Return the mapping of each of `tables` whose files can be looked at, and every mistake in all of them."""
     entries, _ = read_entries(folder)
     given, where = entries.get("tables") or {}, f"{folder}/{MAPPING}"
     if not isinstance(given, dict):
@@ -108,9 +110,9 @@ def check_mapping(folder: str, tables: dict = IDENTIFIED) -> tuple[dict[str, Tab
         except ValidationError as error:
             problems += [describe_mistake(f"{where}, tables.{name}", mistake) for mistake in error.errors()]
             continue
-        found = find_mistakes(name, table, columns)
-        problems += [f"{where}, tables.{name}{problem}" for problem in found]
-        mapping[name] = table
+        problems += [f"{where}, tables.{name}{problem}" for problem in find_mistakes(name, table, columns)]
+        if not find_file_mistakes(table):
+            mapping[name] = table
     return mapping, problems
 
 
@@ -128,7 +130,15 @@ def describe_mistake(where: str, mistake: dict) -> str:
 
 def find_mistakes(name: str, table: TableMapping, ours: dict[str, str]) -> list[str]:
     """Return what contradicts itself in the entry of the table `name`, whose columns should be `ours`."""
-    return [*find_file_mistakes(table), *find_column_mistakes(name, table, ours), *find_code_mistakes(name, table, ours), *find_date_mistakes(table, ours)]
+    return [*find_open_questions(table), *find_file_mistakes(table), *find_column_mistakes(name, table, ours), *find_code_mistakes(name, table, ours), *find_date_mistakes(table, ours)]
+
+
+def find_open_questions(table: TableMapping) -> list[str]:
+    """Return what the draft left open and nobody has answered."""
+    asked = [f".columns.{column}" for column, theirs in table.columns.items() if OPEN in theirs]
+    asked += [f".codes.{column}" for column, codes in table.codes.items() if OPEN in codes.values()]
+    asked += [f".dates.{column}" for column, order in table.dates.items() if order == OPEN] if isinstance(table.dates, dict) else [".dates"] * (table.dates == OPEN)
+    return [f"{place}: still holds a \"?\". Replace it by what it should be." for place in asked]
 
 
 def find_file_mistakes(table: TableMapping) -> list[str]:
@@ -176,7 +186,7 @@ def find_shared_sources(table: TableMapping, ours: dict[str, str]) -> list[str]:
         for their_column in theirs:
             readers.setdefault(their_column, []).append(column)
     for their_column, columns in readers.items():
-        if len(columns) > 1 and set(columns) not in MAY_SHARE:
+        if their_column != OPEN and len(columns) > 1 and set(columns) not in MAY_SHARE:
             problems.append(f".columns: {their_column!r} is mapped to {' and '.join(columns)}. Keep one, and list the other under absent.")
     return problems
 
@@ -188,10 +198,12 @@ def find_code_mistakes(name: str, table: TableMapping, ours: dict[str, str]) -> 
         allowed = FLAG_WORDS if ours.get(column) == "flag" else CODES.get(name, {}).get(column)
         if ours.get(column) in ("date", "time", "number"):
             problems.append(f".codes.{column}: holds no codes but a {ours[column]}. Remove it.")
-        unknown = sorted(set(codes.values()) - set(allowed)) if allowed else []
+        unknown = sorted(set(codes.values()) - {OPEN, *allowed}) if allowed else []
         if unknown:
             problems.append(f".codes.{column}: {', '.join(unknown)} is none of {', '.join(allowed)}. Correct it.")
     for column, value in table.constants.items():
+        if ours.get(column) in ("date", "time", "number"):
+            problems.append(f".constants.{column}: a {ours[column]} cannot be the same in every row. Name their column, or list it under absent.")
         allowed = FLAG_WORDS if ours.get(column) == "flag" else CODES.get(name, {}).get(column)
         if allowed and value not in allowed:
             problems.append(f".constants.{column}: must be one of {', '.join(allowed)}. Correct it.")
@@ -203,13 +215,15 @@ def find_date_mistakes(table: TableMapping, ours: dict[str, str]) -> list[str]:
     orders = {"": table.dates} if isinstance(table.dates, str) else {f".{column}": order for column, order in table.dates.items()}
     problems = []
     for place, order in orders.items():
+        if order == OPEN:
+            continue
         if order not in DATE_ORDERS and "%" not in order:
             problems.append(f".dates{place}: must be {', '.join(DATE_ORDERS)} or a format such as %d%m%Y. Correct it.")
         elif "%z" in order or "%Z" in order:
             problems.append(f".dates{place}: times with an offset are not read, because a day must be the local one. Export local times.")
         elif "%y" in order and (place in ("", ".date_of_birth") and "date_of_birth" in ours):
             problems.append(f".dates{place}: two digits cannot tell a birth in 1925 from one in 2025. Export dates of birth with four digits of the year.")
-        elif order not in DATE_ORDERS and not all(part in order for part in ("%d", "%m")) and not all(part in order for part in ("%d", "%b")) and "%j" not in order and "%B" not in order:
+        elif order not in DATE_ORDERS and not ("%d" in order and ("%m" in order or "%b" in order.lower())):
             problems.append(f".dates{place}: the format lacks day or month. Correct it.")
     if isinstance(table.dates, dict):
         problems += [f".dates.{column}: holds no date. Remove it." for column in table.dates if ours.get(column) not in ("date", "time", None)]

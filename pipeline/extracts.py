@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.errors import InputError
 from pipeline.extract_columns import IDENTIFIED, OPTIONAL
+from pipeline.extract_facts import extracts_folder
 from pipeline.extract_mapping import TableMapping, check_mapping, load_mapping
 from pipeline.extract_values import ARROW, describe_mistakes, read_values
 from pipeline.source_files import SourceFile, find_file_problems, find_files, find_header_problems_of, open_top
@@ -30,11 +31,12 @@ def find_header_problems(folder: str, name: str, table: TableMapping) -> list[st
     problems = find_file_problems(folder, name, table, is_optional)
     if problems:
         return problems
-    try:
-        sources = [open_top(folder, path, table) for path in find_files(folder, table)]
-    except InputError as error:
-        return [str(error)]
-    return [problem for source in sources for problem in find_header_problems_of(source, table, name, is_optional)]
+    for path in find_files(folder, table):
+        try:
+            problems += find_header_problems_of(open_top(folder, path, table), table, name, is_optional)
+        except InputError as error:
+            problems.append(str(error))
+    return problems
 
 
 def read_extract(folder: str, name: str, tables: dict = IDENTIFIED) -> pd.DataFrame:
@@ -77,6 +79,24 @@ def describe_extract(name: str, sources: list[SourceFile], table: TableMapping) 
         "read_as": "; ".join(sorted({write_reading(source) for source in sources})),
         "n_unknown_columns": len(unknown),
         "unknown_columns": ", ".join(unknown),
+    }
+
+
+def name_files(folder: str, tables: dict = IDENTIFIED) -> dict[str, str]:
+    """Return by table which files it was read from, as a sentence for messages."""
+    sentences = {}
+    for name, table in load_mapping(folder, tables).items():
+        files = [path.relative_to(extracts_folder(folder)).as_posix() for path in find_files(folder, table)]
+        if files:
+            sentences[name] = f"Read from {files[0]}{f' to {files[-1]} ({len(files)} files)' if len(files) > 1 else ''}."
+    return sentences
+
+
+def name_columns(folder: str, tables: dict = IDENTIFIED) -> dict[str, dict[str, str]]:
+    """Return by table what those of our columns that have another name in the files are called there."""
+    return {
+        name: {column: " and ".join(map(repr, theirs)) for column, theirs in table.columns.items() if theirs != [column]}
+        for name, table in load_mapping(folder, tables).items()
     }
 
 

@@ -56,6 +56,7 @@ LABELS = {
         "overlap": "Both flows together",
     },
     "stage": {
+        "distinct": "Counted once",
         "claim_period": "In the claim's period",
         "at_risk": "At risk on the day",
         "untriggered": "No recent contact",

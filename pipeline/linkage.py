@@ -4,7 +4,7 @@ Fellegi and Sunter (1969), fitted by Splink. `train_model` learns from the conta
 that `pipeline.scoring` applies. It always learns in DuckDB, on one thread and from a bounded sample that depends on the
 identities and the seed alone: the same identities and seed give the same model, whatever scores the pairs afterwards.
 
-Builds on `pipeline.comparisons` and `pipeline.learning_sample`.
+Builds on `pipeline.comparisons`, `pipeline.households` and `pipeline.learning_sample`.
 """
 
 from copy import deepcopy
@@ -17,6 +17,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator
 
 from pipeline.comparisons import BLOCKING, compare_details
 from pipeline.errors import InputError
+from pipeline.households import find_households
 from pipeline.learning_sample import PASSES, count_learnt, count_sure_pairs, draw_learners, draw_strangers, training_rule
 
 FEWEST_IDENTITIES = 100
@@ -24,11 +25,20 @@ FEWEST_IDENTITIES = 100
 
 @dataclass(frozen=True)
 class LinkageModel:
-    """A trained model: Splink's `settings` with m and u, the frequencies of `terms` by column, and its `levels` as a table."""
+    """A trained model: Splink's `settings` with m and u, the frequencies of `terms` by column, and its `levels` as a table.
+
+    `households` (see `pipeline.households`) says whether people of one household are among the identities.
+    """
 
     settings: dict
     terms: dict[str, pd.DataFrame]
     levels: pd.DataFrame
+    households: pd.DataFrame
+
+    @property
+    def has_households(self) -> bool:
+        """Whether names and dates of birth that contradict each other tell people apart."""
+        return bool(self.households["has_households"].iloc[0])
 
 
 def train_model(
@@ -57,7 +67,7 @@ def train_model(
         prior = count_sure_pairs(con) / sure_rules_recall / (len(identities) * (len(identities) - 1) / 2)
     api = DuckDBAPI(duckdb.connect(config={"threads": 1}))
     sampler = Linker(api.register(strangers, dataset_display_name="strangers"), describe_settings(prior), log_level="ERROR")
-    sampler.training.estimate_u_using_random_sampling(max_pairs=len(strangers) ** 2, seed=seed, min_count_per_level=None)
+    sampler.training.estimate_u_using_random_sampling(max_pairs=len(strangers) ** 2, seed=seed, min_count_per_level=None, num_chunks=1)
     learner = Linker(api.register(learners, dataset_display_name="learners"), sampler.misc.save_model_to_json(), log_level="ERROR")
     shares = [
         learner.training.estimate_parameters_using_expectation_maximisation(training_rule(number), estimate_without_term_frequencies=True)
@@ -67,7 +77,8 @@ def train_model(
     settings = learner.misc.save_model_to_json()
     learnt = count_learnt(strangers, learners, settings, shares)
     levels = steady_levels(list_levels(settings), learnt, terms["phone"])
-    return LinkageModel(fill_settings(settings, levels), terms, levels)
+    households = find_households(identities, settings, levels, seed, training_pairs)
+    return LinkageModel(fill_settings(settings, levels), terms, levels, households)
 
 
 def check_details(identities: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ The rates are those of the demonstration: date of birth missing in half of the c
 15 %, forename in 10 %; names wrong in some way in about 8 %. A scheme's register is better kept, and not perfect.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class RecordQuality:
-    """Shares of rows in which a detail is missing or wrong."""
+    """Shares of rows in which a detail is missing or wrong; each a number, or an array with a share of its own for every row."""
 
     forename_missing: float = 0.095
     surname_missing: float = 0.03
@@ -47,6 +47,20 @@ PHONE_FORMATS = (
 POSTCODE_FORMATS = ([str, lambda p: p.replace(" ", ""), str.lower, lambda p: p.replace(" ", "  ")], [0.66, 0.22, 0.1, 0.02])
 SHORT_STREETS = (("Street", "St"), ("Road", "Rd"), ("Terrace", "Tce"), ("Avenue", "Ave"), ("Close", "Cl"), ("Drive", "Dr"))
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def worsen(quality: RecordQuality, times) -> RecordQuality:
+    """Return `quality` with the odds of each detail being missing or wrong multiplied by `times`, and those of a nominal id divided.
+
+    `times` is a number or one per row, so that records can get worse after a referral or in one arm only. How a missing
+    detail is written (placeholder) stays as it is.
+    """
+    def more_often(share, factor):
+        return factor * share / (1 - share + factor * share)
+
+    names = [field.name for field in fields(quality) if field.name not in ("placeholder", "nominal_id")]
+    worse = {name: more_often(getattr(quality, name), times) for name in names}
+    return replace(quality, **worse, nominal_id=more_often(quality.nominal_id, 1 / times))
 
 
 def write_down(person: np.ndarray, on: np.ndarray, details: pd.DataFrame, quality: RecordQuality, rng) -> pd.DataFrame:

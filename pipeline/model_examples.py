@@ -5,15 +5,14 @@ itself. Builds on pipeline.contact_identities (details in comparable form), pipe
 model) and pipeline.linkage (the model).
 """
 
-import duckdb
 import numpy as np
 import pandas as pd
-from splink import DuckDBAPI
 from splink.blocking_rule_library import CustomRule
 
 from pipeline.comparisons import COMPARISONS, compared_columns
 from pipeline.contact_identities import describe_clients
 from pipeline.contradictions import settle_pairs
+from pipeline.engines import THIS_MACHINE
 from pipeline.linkage import LinkageModel
 from pipeline.scoring import load_model
 
@@ -35,10 +34,10 @@ def score_examples(model: LinkageModel, example_pairs: pd.DataFrame, nicknames: 
     places = example_pairs["example"].map({example: place for place, example in enumerate(about.index)})
     # An example's sides are numbered one after the other, an even number first.
     numbers = 2 * places + example_pairs["side"].eq("other")
-    details = describe_clients(example_pairs.assign(client_id=numbers.map("{:06d}".format), **as_standardised(example_pairs)), nicknames)
+    details = describe_clients(example_pairs.assign(client_id=numbers.map("{:06d}".format), **as_standardised(example_pairs)), nicknames, len(example_pairs))
     details["identity_id"] = details["client_id"].astype("int64")
     scored = score_side_by_side(model, details)
-    kept = settle_pairs(scored, details, 0.0)["identity_id_l"].tolist()
+    kept = settle_pairs(scored, details, 0.0, model.has_households)["identity_id_l"].tolist()
     prior = model.settings["probability_two_random_records_match"]
     steps = [
         (about.index[row["identity_id_l"] // 2], position, *step)
@@ -58,10 +57,9 @@ def as_standardised(example_pairs: pd.DataFrame) -> dict[str, pd.Series]:
 def score_side_by_side(model: LinkageModel, details: pd.DataFrame) -> pd.DataFrame:
     """Return identity_id_l, identity_id_r, match_weight and gamma_* of each even-numbered record and the next one, whatever they share."""
     compared = compared_columns(details, 1)
-    with duckdb.connect(config={"threads": 1}) as con:
-        api = DuckDBAPI(con)
-        linker = load_model(api, model, compared)
-        left, right = (api.register(compared[compared["identity_id"] % 2 == side], dataset_display_name=name) for side, name in enumerate(("ones", "others")))
+    with THIS_MACHINE.open_tables() as tables:
+        linker = load_model(tables, model, compared)
+        left, right = (tables.add(name, compared[compared["identity_id"] % 2 == side]) for side, name in enumerate(("ones", "others")))
         rule = CustomRule("l.identity_id + 1 = r.identity_id")
         scored = linker.inference.predict_between(left, right, blocking_rules_to_generate_predictions=[rule], warning_mode="never").as_pandas_dataframe()
     return scored[["identity_id_l", "identity_id_r", "match_weight", *(f"gamma_{comparison}" for comparison in COMPARISONS)]]
@@ -85,8 +83,8 @@ def find_unlinkables(model: LinkageModel, identities: pd.DataFrame, n_left_out: 
     record, because they say too little (Splink's unlinkables); n_identities and n_contacts count them. `n_left_out` contacts
     say too little to be an identity at all and are among them at every weight, in bits.
     """
-    with duckdb.connect(config={"threads": 1}) as con:
-        linker = load_model(DuckDBAPI(con), model, compared_columns(identities, rare_name_at_most))
+    with THIS_MACHINE.open_tables() as tables:
+        linker = load_model(tables, model, compared_columns(identities, rare_name_at_most))
         # The one comparison of a record with itself that Splink offers without a chart.
         own = linker._self_link().as_duckdbpyrelation().project("identity_id_l, match_weight").df()
     rows = own.merge(identities[["identity_id", "n_contacts"]], left_on="identity_id_l", right_on="identity_id", validate="one_to_one")

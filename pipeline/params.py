@@ -69,12 +69,16 @@ class Linkage(Section):
     floor: Probability
     accept_from: Probability
     shared_by_at_most: Count
+    names_at_most: Count
+    largest_share: Annotated[float, Field(gt=0, le=1)]
     seed: Seed
     sampled_pairs: PairCount
     training_pairs: PairCount
     sure_rules_recall: Annotated[float, Field(gt=0, le=1)]
     rare_name_at_most: Count
     memory_gib: Annotated[float, Field(ge=0.5)]
+    silver_people: Count
+    draws: Annotated[int, Field(ge=2, le=1_000)]
 
     @model_validator(mode="after")
     def floor_below_threshold(self):

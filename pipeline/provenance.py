@@ -13,16 +13,28 @@ PACKAGES = ["duckdb", "great-expectations", "numpy", "pandas", "pyfixest", "scip
 
 
 def trace_provenance(root: Path, extracts: Path) -> pd.DataFrame:
-    """Return kind, item, value: SHA-256 of each file in `extracts` and of the lock, the commit of `root`, versions."""
-    # The key of the person ids is secret: not even its hash leaves.
-    files = sorted(path for path in extracts.iterdir() if path.is_file() and not path.name.startswith(".") and path.name != "person_key.txt")
-    rows = [("extract", path.name, hash_file(path)) for path in files]
+    """Return kind, item, value: SHA-256 of the files in `extracts` and of the lock, the commit of `root`, versions."""
+    rows = [("extract", item, value) for item, value in hash_extracts(extracts)]
     lock = root / "requirements.lock"
     rows.append(("lock", lock.name, hash_file(lock) if lock.exists() else "missing"))
     rows.append(("commit", "git", find_commit(root)))
     rows.append(("version", "python", platform.python_version()))
     rows += [("version", name, version(name)) for name in PACKAGES]
     return pd.DataFrame(rows, columns=["kind", "item", "value"])
+
+
+def hash_extracts(folder: Path) -> list[tuple[str, str]]:
+    """Return name and SHA-256 of each file in `folder`; that of a folder within, for example of monthly files, is one of all its files'."""
+    # The key of the person ids is secret: not even its hash leaves.
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".") and path.name != "person_key.txt")
+    rows, within = [], {}
+    for path in files:
+        if path.parent == folder:
+            rows.append((path.name, hash_file(path)))
+        else:
+            within.setdefault(path.relative_to(folder).parts[0], []).append(f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n")
+    rows += [(f"{name}/ ({len(lines)} files)", hashlib.sha256("".join(lines).encode()).hexdigest()) for name, lines in within.items()]
+    return rows
 
 
 def hash_file(path: Path) -> str:
@@ -46,12 +58,12 @@ def ask_git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def list_parameters(sections: dict, text: str, is_simulated: bool = True) -> pd.DataFrame:
+def list_parameters(sections: dict, text: str, is_demonstration: bool = True) -> pd.DataFrame:
     """Return parameter, value, meaning for every value of `sections`; the meaning is its comment in `text` (params.yaml).
 
-    Those of the simulation are of no concern to real extracts and left out.
+    Those of the simulation are of no concern to other extracts than the demonstration, and left out there.
     """
-    sections = sections if is_simulated else {name: values for name, values in sections.items() if name != "simulate"}
+    sections = sections if is_demonstration else {name: values for name, values in sections.items() if name != "simulate"}
     meanings = read_comments(text)
     rows = [(f"{section}.{name}", write_value(value), meanings.get((section, name), "")) for section, values in sections.items() for name, value in values.items()]
     return pd.DataFrame(rows, columns=["parameter", "value", "meaning"])

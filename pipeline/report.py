@@ -1,7 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.wording (sentences), pipeline.markdown (escaping) and
-pipeline.figures (pictures).
+Builds on pipeline.report_tables (tables in words), pipeline.report_linkage (the section on linkage), pipeline.wording
+(sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_tables, wording
+from pipeline import report_linkage, report_tables, wording
 from pipeline.figures import Picture
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
 
@@ -36,8 +36,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
     `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
-    sensitivity, validation_results, parameters, provenance, and demonstration and linkage_truth, empty
-    for real extracts. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
+    sensitivity, validation_results, parameters, provenance, those of pipeline.report_linkage, and demonstration and
+    linkage_truth, empty for real extracts. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
     """
     effects, claims = tables["effects"], tables["claims"]
     main = effects[effects["outcome"].eq(wording.PRIMARY)]
@@ -47,6 +47,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
     months = parameters.panel.months_after
     shown = referral if complier is None else complier
+    figures = {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures}
     return {
         "title": f"Evaluation of {parameters.report.scheme}",
         "has_truth": len(tables.get("demonstration", ())) > 0,
@@ -69,7 +70,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
-        "figure": {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures},
+        "figure": figures,
+        "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
     }
 
 

@@ -9,12 +9,11 @@ import pandas as pd
 from pipeline.errors import InputError
 from pipeline.extract_facts import MAPPING, PERSON_KEY
 from pipeline.identities import draw_identities
-from pipeline.misrecording import CONTACTS, REGISTER, write_down
+from pipeline.misrecording import CONTACTS, REGISTER, RecordQuality, write_down
 from pipeline.params import check_params, load_sections
 from pipeline.simulation import generator, simulate_demand
-from pipeline.tables import TRUTH, project_root, read_reference, replace_file
+from pipeline.tables import DEMONSTRATION, TRUTH, project_root, read_reference, replace_file
 
-DEMO = "data/raw/demo"
 PERSONAL = ["forename", "surname", "date_of_birth", "sex", "phone", "address", "postcode"]
 REFERRALS = ["referral_id", "client_id", *PERSONAL, "referred_on", "referral_source", "primary_need", "accepted", "first_contact_on", "closed_on", "closure_reason"]
 CONTACT_COLUMNS = ["contact_id", "incident_id", "received_at", "service", "channel", "opening_code", "closing_code", "grade", "role",
@@ -22,8 +21,11 @@ CONTACT_COLUMNS = ["contact_id", "incident_id", "received_at", "service", "chann
 MENTORS_RECRUITED, FORMER_CLIENTS = 300, 10
 
 
-def make_extracts(world: dict, names: pd.DataFrame, seed: int, study) -> dict[str, pd.DataFrame]:
-    """Return the extracts of a simulated `world`: referrals, contacts, exits, mentors, with personal details written down."""
+def make_extracts(world: dict, names: pd.DataFrame, seed: int, study, quality: RecordQuality = CONTACTS) -> dict[str, pd.DataFrame]:
+    """Return the extracts of a simulated `world`: referrals, contacts, exits, mentors, with personal details written down.
+
+    `quality` is that of the contact records, the same for all or with a share for every row of the world's contacts.
+    """
     people, exits = world["people"], world["exits"]
     first_day, last_day = pd.Timestamp(study.contacts_from), pd.Timestamp(study.contacts_to)
     details = draw_identities(people, names, first_day, last_day, generator(seed, "identities"))
@@ -31,7 +33,7 @@ def make_extracts(world: dict, names: pd.DataFrame, seed: int, study) -> dict[st
     position = pd.Series(np.arange(len(people)), index=people["true_person_id"])
     pen = generator(seed, "misrecording")
     referrals = with_details(world["referrals"], "referred_on", position, details, REGISTER, pen)
-    contacts = with_details(world["contacts"], "received_at", position, details, CONTACTS, pen)
+    contacts = with_details(world["contacts"], "received_at", position, details, quality, pen)
     contacts["nominal_id"] = known_at_first(contacts, details, exits, position)
     return {
         "referrals": referrals[REFERRALS],
@@ -114,10 +116,10 @@ def main() -> None:
     for name, table in truth_tables(world).items():
         replace_file(root / TRUTH / "demo" / f"{name}.parquet", lambda path, table=table: table.to_parquet(path, index=False))
     for name, table in make_extracts(world, read_reference("names"), simulate.seed, params.study).items():
-        write_csv(table, root / DEMO / f"{name}.csv")
+        write_csv(table, root / DEMONSTRATION / f"{name}.csv")
     # The key of simulated people guards nothing; it is fixed so that reruns give the same tables.
     for name, text in ((MAPPING, "simulated: true\n"), (PERSON_KEY, "demonstration\n")):
-        replace_file(root / DEMO / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
+        replace_file(root / DEMONSTRATION / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

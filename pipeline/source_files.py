@@ -99,8 +99,8 @@ def read_csv_header(lines: list[str], header_row: int, delimiter: str) -> tuple[
 def read_parquet_header(path: Path) -> tuple[list[str], bool]:
     """Return the column names of a Parquet file, and whether it has rows."""
     with duckdb.connect() as con:
-        relation = con.sql("select * from read_parquet(?)", params=[str(path)])
-        return relation.columns, relation.limit(1).fetchone() is not None
+        columns = con.sql("SELECT * FROM read_parquet(?)", params=[str(path)]).columns
+        return columns, bool(con.sql("SELECT 1 FROM read_parquet(?) LIMIT 1", params=[str(path)]).fetchall())
 
 
 def find_header_problems_of(source: SourceFile, table: TableMapping, name: str, is_optional: bool) -> list[str]:

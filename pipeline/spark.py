@@ -54,7 +54,6 @@ def start_session(scratch_folder: Path):
     # Spark hands over and takes back Arrow tables here, in which pandas has no part.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     from pyspark.sql import SparkSession
-    from splink.backends.spark import similarity_jar_location
 
     # Spark's workers would take any Python they find.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -63,7 +62,6 @@ def start_session(scratch_folder: Path):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     session = (
         SparkSession.builder.appName("linkage")
-        .config("spark.jars", similarity_jar_location())
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         # Spark's messages may quote the values that it works on; what goes wrong reaches us as an exception all the same.
@@ -83,24 +81,30 @@ def start_session(scratch_folder: Path):
 
 
 def register_similarity(session) -> None:
-    """Give `session` DuckDB's own Jaro-Winkler similarity, under the name that sqlglot writes for it.
+    """Give `session` DuckDB's own similarities of texts, under the names that sqlglot writes for them.
 
-    The one in Splink's jar counts an odd transposition as half a one, which DuckDB leaves out, and rewards common beginnings
-    of unlike names too: of misspelt names a few in a thousand fall on different sides of a threshold. Damerau-Levenshtein agrees.
+    The jar that Splink ships has others: its Jaro-Winkler counts an odd transposition as half a one, which DuckDB leaves out,
+    and rewards common beginnings of unlike names too; its Damerau-Levenshtein is the restricted one. Some misspelt names
+    then fall on the other side of a threshold.
     """
+    session.udf.register("jarowinkler_similarity", duckdb_function("jaro_winkler_similarity", "double"))
+    session.udf.register("damerau_levenshtein", duckdb_function("damerau_levenshtein", "bigint"))
+
+
+def duckdb_function(name: str, returns: str):
+    """Return a Spark function that has DuckDB work out its function `name` of two columns of text; `returns` is Spark's type."""
     from pyspark.sql.functions import arrow_udf
 
     # Nested, so that Spark sends it along and a worker needs DuckDB only, not this project.
-    def jaro_winkler(left: pa.Array, right: pa.Array) -> pa.Array:
+    def apply(left: pa.Array, right: pa.Array) -> pa.Array:
         import duckdb
         import pyarrow
 
         with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("names", pyarrow.table({"l": left, "r": right}))
-            scores = connection.sql("SELECT jaro_winkler_similarity(l, r) AS score FROM names").to_arrow_table()
-        return scores["score"].combine_chunks()
+            connection.register("texts", pyarrow.table({"l": left, "r": right}))
+            return connection.sql(f"SELECT {name}(l, r) AS found FROM texts").to_arrow_table()["found"].combine_chunks()
 
-    session.udf.register("jarowinkler_similarity", arrow_udf(jaro_winkler, "double"))
+    return arrow_udf(apply, returns)
 
 
 def spark_frame(session, frame: pd.DataFrame):

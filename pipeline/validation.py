@@ -12,6 +12,7 @@ between the stages against their suites at once before it reports from them (`ch
 import json
 import logging
 import os
+import re
 
 import pandas as pd
 
@@ -130,13 +131,19 @@ def write_data_docs(page: str) -> None:
     replace_file(private_folder("data_docs") / "index.html", lambda temporary: temporary.write_text(page, encoding="utf-8"))
 
 
-def stop_if_critical(results: pd.DataFrame, threshold: int, places: dict[str, str] | None = None) -> None:
+def stop_if_critical(results: pd.DataFrame, threshold: int, places: dict[str, str] | None = None, names: dict[str, dict[str, str]] | None = None) -> None:
     """Raise InputError that lists every failed critical rule; do nothing when there is none.
 
-    `places` says by table where to look, in a sentence without a value. Numbers of rows below `threshold` are not told, because a message may leave the secure disk.
+    `places` says by table where to look, in a sentence without a value; `names` says by table what our columns are called there. Numbers of rows below `threshold` are not told, because a message may leave the secure disk.
     """
     failed = results[(results["severity"] == "critical") & ~results["passed"]]
-    InputError.collect([describe_failed_rule(rule, threshold, (places or {}).get(rule.table, "")) for rule in failed.itertuples()])
+    InputError.collect([describe_failed_rule(rule, threshold, name_place(rule, (places or {}).get(rule.table, ""), (names or {}).get(rule.table, {}))) for rule in failed.itertuples()])
+
+
+def name_place(rule, place: str, names: dict[str, str]) -> str:
+    """Return `place`, and what the columns that the rule speaks of are called there."""
+    spoken = [f"{column} is {theirs} there" for column, theirs in names.items() if column in re.findall(r"\w+", rule.rule)]
+    return " ".join(filter(None, [place, f"{', '.join(spoken)}." if spoken else ""]))
 
 
 def describe_failed_rule(rule, threshold: int, place: str) -> str:

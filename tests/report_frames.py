@@ -121,6 +121,28 @@ def link_quality() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["check", "arm", "period", "value", "ci_low", "ci_high", "n", "pass_mark", "passed"])
 
 
+def linkage_tables() -> dict:
+    """Return the tables of the linkage under their names, on a simulated set whose truth is known; nobody has read pairs."""
+    levels = [("surname", 1, "Exact match on surname", 0.9, 0.004, 7.8), ("surname", 0, "All other comparisons", 0.1, 0.996, -3.3), ("sex", 1, "Exact match on sex", 0.98, 0.5, 1.0)]
+    steps = [("before any comparison", "two records picked at random", -12.0, -12.0), ("surname", "Exact match on surname", 7.8, -4.2), ("altogether", "scored", -4.2, -4.2)]
+    contrasts = ["after less before, referred", "difference in differences"]
+    months = [(measure, arm, month) for measure in ("found by details alone", "true recall") for arm in ("referred", "not_referred") for month in range(-3, 3)]
+    measures = [("precision", 0.991), ("recall", 0.982), ("f1", 0.986)]
+    differences = [(measure, contrast, -0.02, 0.008, -0.036, -0.004, 1250, 9120) for measure in ("found by details alone", "true recall") for contrast in contrasts]
+    compared = [("clients found and not found", "year", "2018", 1180, 60, 0.95, 0.8, 0.47), ("clients found and not found", "year", "2019", 62, 15, 0.05, 0.2, -0.47)]
+    return {
+        "match_levels": pd.DataFrame(levels, columns=["comparison", "gamma", "level", "m", "u", "match_weight"]),
+        "match_examples": pd.DataFrame([("Married", "A new surname", place, *step) for place, step in enumerate(steps)], columns=["example", "about", "position", "step", "level", "match_weight", "total"]),
+        "unlinkables": pd.DataFrame({"match_weight": [0.0, 5.0], "match_probability": [0.5, 0.97], "share_identities": [0.001, 0.013], "share_contacts": [0.001, 0.011], "n_identities": [4, 260], "n_contacts": [4, 960]}),
+        "link_thresholds": pd.DataFrame({"accept_from": [0.5, 0.95], "is_chosen": [False, True], "n_pairs": [52000, 50000], "n_people": [4800, 5200], "precision": [0.99, 0.999], "recall": [0.999, 0.99], "f1": [0.9945, 0.9945]}),
+        "link_thresholds_truth": pd.DataFrame([(threshold, *row, row[1] - 0.01, row[1] + 0.005, 93000) for threshold in (0.5, 0.95) for row in measures], columns=["accept_from", "measure", "value", "ci_low", "ci_high", "n"]),
+        "linkage_months": pd.DataFrame([(*key, 0.98, 0.95, 0.99, 400) for key in months], columns=["measure", "arm", "month", "value", "ci_low", "ci_high", "n"]),
+        "linkage_differences": pd.DataFrame(differences, columns=["measure", "contrast", "estimate", "std_error", "ci_low", "ci_high", "n_people", "n_contacts"]),
+        "linkage_comparison": pd.DataFrame(compared, columns=["compared", "characteristic", "level", "n_linked", "n_unlinked", "share_linked", "share_unlinked", "difference"]),
+        "clerical_review": pd.DataFrame(columns=["measure", "arm", "value", "ci_low", "ci_high", "value_if_two", "value_if_one", "n_pairs", "n_unsure", "reviewed_on", "linkage"]),
+    }  # fmt: skip
+
+
 def balance() -> pd.DataFrame:
     """Return nine covariates, one of them amber after weighting."""
     names = ["n_lag_1_1", "n_lag_2_3", "n_lag_4_6", "n_lag_7_12", "n_lag_13_24", "days_since_contact", "age", "sex=F", "share_caller"]

@@ -6,6 +6,7 @@ import sys
 import pytest
 from small_extracts import ROOT, SECRET, make_contacts, make_referrals, set_param, write_extracts, write_project
 
+import pipeline.spark
 from pipeline.check import main
 
 
@@ -130,3 +131,23 @@ def test_parameters_that_contradict_each_other_or_the_data_are_told(project, cap
     assert main() == 0
     set_param(project, name, value)
     assert problem in told(capsys)
+
+
+@pytest.mark.parametrize(("version", "found"), [(None, "none was found"), (11, "version 11 was found")])
+def test_spark_without_pyspark_or_java_is_told_before_anything_runs(project, capsys, monkeypatch, version, found):
+    monkeypatch.setattr(pipeline.spark, "find_spec", lambda name: None)
+    monkeypatch.setattr(pipeline.spark, "java_version", lambda: version)
+    set_param(project, "linkage.engine", "spark")
+    message = told(capsys)
+    assert "spark needs pyspark" in message and f"spark needs Java 17 or later; {found}" in message
+    assert message.count("set linkage.engine to duckdb") == 2
+
+
+def test_an_engine_of_another_name_is_told(project, capsys):
+    set_param(project, "linkage.engine", "oracle")
+    assert "linkage.engine: input should be 'duckdb' or 'spark'. Found 'oracle'." in told(capsys)
+
+
+def test_java_is_looked_for_where_spark_looks(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert pipeline.spark.java_version() is None

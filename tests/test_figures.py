@@ -7,6 +7,7 @@ import report_frames
 from pipeline.disclosure import control_attrition
 from pipeline.figures import draw_balance, draw_before_after, draw_event_study, finish_figure
 from pipeline.figures_account import draw_decomposition, draw_effects, draw_flow
+from pipeline.figures_linkage import draw_examples, draw_linkage_comparison, draw_linkage_months, draw_match_levels, draw_thresholds, draw_unlinkables
 from pipeline.figures_sensitivity import draw_specifications
 from pipeline.report_tables import name_main_estimates
 
@@ -24,6 +25,17 @@ def drawings(tables):
     }
 
 
+def linkage_drawings(tables):
+    return {
+        "match_levels": draw_match_levels(tables["match_levels"]),
+        "match_examples": draw_examples(tables["match_examples"], 4.25),
+        "unlinkables": draw_unlinkables(tables["unlinkables"], 4.25),
+        "link_thresholds": draw_thresholds(tables["link_thresholds"], tables["link_thresholds_truth"]),
+        "linkage_months": draw_linkage_months(tables["linkage_months"], {"found by details alone": "Found", "true recall": "True"}),
+        "linkage_comparison": draw_linkage_comparison(tables["linkage_comparison"]),
+    }
+
+
 @pytest.fixture(scope="module")
 def alts():
     return {name: alt for name, (_, alt) in drawings(report_frames.all_tables()).items()}
@@ -34,6 +46,13 @@ def test_the_alternative_text_tells_the_numbers_of_the_table(alts):
     assert "Fall from before to after 81.0 (interval 78.0 to 84.0)" in alts["decomposition"] and "18.6" in alts["decomposition"]
     assert "1.20 before weighting" in alts["balance"] and "0 lie above the pass mark" in alts["balance"]
     assert "The primary one is 0.62." in alts["specifications"] and "2 invalid designs" in alts["specifications"]
+
+
+def test_figures_of_the_linkage_tell_the_numbers_of_their_tables():
+    told = {name: alt for name, (_, alt) in linkage_drawings(report_frames.linkage_tables()).items()}
+    assert "expects precision 0.9990, recall 0.9900" in told["link_thresholds"] and "Recall 0.9820" in told["link_thresholds"]
+    assert "Married: -4.2 bits altogether." in told["match_examples"] and "+7.8 bits" in told["match_levels"]
+    assert "1.1% of contacts" in told["unlinkables"] and "Year (0.47)" in told["linkage_comparison"] and "98.0% to 98.0%" in told["linkage_months"]
 
 
 def test_a_suppressed_loss_is_not_drawn_as_a_number():
@@ -50,7 +69,8 @@ def test_invalid_designs_stand_right_of_all_valid_ones():
 
 def test_figures_without_rows_are_drawn_and_described():
     empty = {name: table.iloc[:0] for name, table in report_frames.all_tables().items()}
-    for name, drawing in drawings(empty).items():
+    without_links = {name: table.iloc[:0] for name, table in report_frames.linkage_tables().items()}
+    for name, drawing in (drawings(empty) | linkage_drawings(without_links)).items():
         picture = finish_figure(name, name, drawing, dpi=40)
         assert picture.png.startswith(b"\x89PNG") and picture.alt and "nan" not in picture.alt.lower()
 

@@ -18,11 +18,13 @@ from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, write_report
+from pipeline.report_linkage import CONTROLS, control_linkage
 from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
 from pipeline.tables import read_truth
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
+FIGURES += ["match_levels", "match_examples", "unlinkables", "link_thresholds", "linkage_months", "linkage_comparison"]
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
@@ -62,6 +64,7 @@ def controlled_tables():
     tables["claims"] = control_claims(tables["claims"], 10, 5)
     tables["effects"] = control_table(tables["effects"], 10, 5, ["n_people", "n_person_months"])
     tables["link_quality"] = control_table(tables["link_quality"], 10, 5, ["n"], blank=["value", "ci_low", "ci_high"])
+    tables |= control_linkage(report_frames.linkage_tables(), 10, 5)
     tables["validation_results"] = control_table(tables["validation_results"], 10, 5, ["n_unexpected", "n_rows"])
     tables["parameters"] = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
     tables["provenance"] = trace_provenance(ROOT, ROOT / "data/reference")
@@ -217,6 +220,26 @@ def test_a_report_without_some_results_is_still_a_report(parameters):
     markdown = markdown_of(tables, parameters)
     assert "could not be estimated" in markdown and "nothing to show" in markdown
     assert not re.search(r"\b(nan|None|NaN|inf)\b", markdown)
+
+
+def test_the_section_on_linkage_tells_the_test_the_record_and_that_nobody_read_pairs(parameters):
+    markdown = markdown_of(controlled_tables(), parameters).replace("\\", "")
+    assert "loses 2.0 in 100 contacts of the referred" in markdown and "the whole linkage loses 2.0 in 100" in markdown
+    assert "No clerical review was made" in markdown and "Senior responsible owner" in markdown and "GUILD: what those" in markdown
+    assert "precision 0.9910, recall 0.9820, F1 0.9860" in markdown
+
+
+def test_links_made_elsewhere_are_said_to_be_so(parameters):
+    tables = {name: table.iloc[:0] if name in CONTROLS or name == "link_quality" else table for name, table in controlled_tables().items()}
+    markdown = markdown_of(tables, parameters, is_simulated=False)
+    assert "linking was done elsewhere" in markdown and "Made-up pairs" not in markdown and "Senior responsible owner" not in markdown
+
+
+def test_a_missed_pass_mark_of_the_linkage_stands_in_the_first_lines(parameters):
+    tables = controlled_tables()
+    row = {"check": "recall lost after referral", "arm": "referred", "period": "after", "value": 0.05, "n": 9120, "pass_mark": 0.03, "passed": False}
+    tables["link_quality"] = pd.concat([tables["link_quality"], pd.DataFrame([row])], ignore_index=True)
+    assert "recall lost after referral, referred, after: 0.050 against a pass mark of 0.030" in " ".join(markdown_of(tables, parameters).replace("\\", "").splitlines()[:12])
 
 
 def test_numbers_in_the_answer_come_from_the_tables(parameters):

@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 NOTEBOOK_STAGES = [stage for stage in STAGES if stage != "simulate"]
-PLUMBING = {"tables", "params", "validation", "extracts", "extract_columns", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "runner", "check", "simulate"}
+PLUMBING = {"tables", "params", "validation", "extracts", "extract_columns", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "file_guesses", "column_guesses", "draft_mapping", "second_force", "runner", "check", "clerical_review", "simulate"}
 LOCK = "requirements.lock"
 
 
@@ -125,7 +125,7 @@ def test_only_simulation_and_the_reports_demonstration_box_touch_the_truth():
     for stage in NOTEBOOK_STAGES:
         assert ("truth" in " ".join(named(source(stage), "read_truth")) or "read_truth" in source(stage)) == (stage == "06_report"), stage
     readers = [path.name for path in (ROOT / "pipeline").glob("*.py") if re.search(r"\bTRUTH\b|data/truth", path.read_text(encoding="utf-8"))]
-    assert sorted(readers) == ["simulate.py", "tables.py"]
+    assert sorted(readers) == ["second_force.py", "simulate.py", "tables.py"]
 
 
 def test_method_modules_import_no_plumbing():
