@@ -68,10 +68,11 @@ def calendar_level(weeks: pd.DatetimeIndex, process: DemandProcess) -> np.ndarra
     return np.asarray(season * pandemic)
 
 
-def weekly_paths(n_people: int, level: np.ndarray, process: DemandProcess, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def weekly_paths(n_people: int, level: np.ndarray, process: DemandProcess, rng: np.random.Generator, rates: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and whereabouts, each an array of weeks x people.
 
     counts: contacts that each person makes without the scheme; whereabouts: HOME, CUSTODY, HOSPITAL, MOVED or DEAD.
+    `rates` (weeks x people), when given, is filled with the rates behind the counts, which no record shows.
     """
     base = rng.gamma(process.base_shape, process.base_mean / process.base_shape, n_people)
     amplitude = rng.gamma(process.burst_shape, process.burst_mean / process.burst_shape, n_people)
@@ -89,6 +90,8 @@ def weekly_paths(n_people: int, level: np.ndarray, process: DemandProcess, rng: 
         rate = (base + amplitude * bursting) * np.exp(noise) * (factor * np.exp(-process.noise_sd**2 / 2))
         last = rng.poisson(np.where(place == HOME, rate, 0.0)).astype(np.uint16)
         counts[week], whereabouts[week] = last, place
+        if rates is not None:
+            rates[week] = rate
     return counts, whereabouts
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import pipeline  # noqa: F401 - sets linear algebra to one thread, which a test that imports numpy first would miss
+
 ROOT = Path(__file__).parent.parent
 
 

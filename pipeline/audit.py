@@ -1,0 +1,182 @@
+"""The Monte Carlo audit: every estimator in draws of every world, held against the truth of paired potential outcomes.
+
+An estimator here is the one the pipeline uses, fed with arrays instead of extracts. What it answers is compared with
+the truth of its own estimand in the same draw, so that bias is the mean of estimate less truth. The row of an estimator
+that could not answer stays, flagged, and counts against it.
+Builds on pipeline.audit_worlds, pipeline.contrasts, pipeline.effect, pipeline.matching, pipeline.empirical_bayes,
+pipeline.later_referral, pipeline.stacked_fixed_effects, pipeline.resampling, pipeline.weighting and pipeline.estimates.
+"""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.audit_worlds import Sample, World, draw_sample
+from pipeline.contrasts import CENSORED, PRIMARY, Trials, orthogonal
+from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects, resample_effects
+from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
+from pipeline.errors import InputError
+from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
+from pipeline.later_referral import nested_complier, nested_referral
+from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
+from pipeline.resampling import draw_multiplicities, normal_interval
+from pipeline.stacked_fixed_effects import estimate_fixed_effects
+from pipeline.weighting import design_matrix, lag_columns
+
+CONFIDENCE = 0.95
+DRAWS = 100
+MATCHES, CALIPER = 5, 1.0
+DAYS_IN_MONTH = 365.25 / 12
+ROW_COLUMNS = ["world", "replicate", "estimator", "estimand", "truth", "estimate", "std_error", "ci_low", "ci_high", "p_value", "status"]
+SUMMARY_COLUMNS = [
+    "world", "estimator", "estimand", "n_replicates", "n_estimated", "truth", "bias", "bias_se", "median_bias", "coverage", "coverage_se",
+    "rejected", "rejected_se", "mean_std_error", "sd",
+]
+
+
+def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_per_month: int = 300, primary_only: bool = False) -> pd.DataFrame:
+    """Return one row per estimator (ROW_COLUMNS) of one draw of `world`; `replicate` is its seed.
+
+    `primary_only` leaves out all but the naive and the sequential trials, for the many replicates that the primary needs.
+    """
+    sample = draw_sample(world, replicate, comparisons_per_month)
+    trials, kept = assemble(sample)
+    try:
+        fits = fit_effects(trials, (PRIMARY, CENSORED))
+    except InputError:
+        fits = None
+    others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
+    table = pd.DataFrame([naive(sample), *sequential_trials(trials, sample.after_waiting[kept], fits, draws, replicate), *others])
+    table["truth"] = table["estimand"].map(sample.truth)
+    return table.assign(world=world.name, replicate=replicate)[ROW_COLUMNS]
+
+
+def assemble(sample: Sample) -> tuple[Trials, np.ndarray]:
+    """Return the triggered trials with exposure as the pipeline's Trials, and which rows of the sample they are."""
+    kept = (sample.cohort["is_triggered"] & (sample.exposure > 0)).to_numpy()
+    rows = sample.cohort[kept].reset_index(drop=True)
+    is_referred = (rows["arm"] == "referred").to_numpy()
+    matrix, columns = design_matrix(rows)
+    outcomes, exposure = ({PRIMARY: whole[kept], CENSORED: cut[kept]} for whole, cut in ((sample.after, sample.after_censored), (sample.exposure, sample.exposure_censored)))
+    trials = Trials(
+        rows["trial_id"].to_numpy(), pd.factorize(rows["person_id"], sort=True)[0], pd.factorize(rows["index_month"], sort=True)[0], is_referred,
+        rows["is_engaged"].to_numpy(bool), orthogonal(matrix), columns, outcomes, exposure,
+    )  # fmt: skip
+    return trials, kept
+
+
+def naive(sample: Sample) -> dict:
+    """Return the published way of counting: twelve months after over twelve before, of the engaged known before."""
+    label = Label(PRIMARY, "none", "naive", "engaged")
+    members = sample.cohort["in_claim"].to_numpy()
+    before, after = sample.before[members, :12].sum(axis=1), sample.after[members]
+    if not (before.sum() > 0 and after.sum() > 0):
+        return flagged_row(label, "not estimable: no contacts before or after")
+    error = clustered_error(after / after.sum() - before / before.sum())
+    return result_row(label, float(np.log(after.sum() / before.sum())), error, Size(int(members.sum()), 24.0 * members.sum()), CONFIDENCE)
+
+
+def sequential_trials(trials: Trials, waiting: np.ndarray, fits: Fits | None, draws: int, seed: int) -> list[dict]:
+    """Return the primary rows: the effect of referral, the complier effect from it, and the engaged and never engaged directly.
+
+    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then. `waiting` is as in
+    pipeline.later_referral, cut at the month as the pipeline does it.
+    """
+    size = Size(len(np.unique(trials.person)), trials.exposure[PRIMARY].sum() / DAYS_IN_MONTH)
+    labels = {
+        name: Label(PRIMARY, "not_yet_referred", *name)
+        for name in [
+            ("sequential_trials", "referral"), ("complier", "engaged"), ("sequential_trials_censored", "referral"), ("complier_censored", "engaged"),
+            ("sequential_trials_nested", "referral"), ("complier_nested", "engaged"), ("sequential_trials", "engaged"), ("sequential_trials", "never_engaged"),
+        ]
+    }
+    if fits is None:
+        return [flagged_row(label, "not estimable: the arms cannot be compared", size) for label in labels.values()]
+    resampled = resample_effects(trials, fits, draw_multiplicities(trials.person.max() + 1, draws, seed))
+    referral = {
+        "": (float(fits.referral.coefficients[PRIMARY][-1]), resampled.referral[PRIMARY], complier_draws(trials, fits, resampled)),
+        "_censored": (float(fits.referral.coefficients[CENSORED][-1]), resampled.referral[CENSORED], complier_draws(trials, fits, resampled, CENSORED)),
+        "_nested": (*nested_referral(trials, waiting, fits, resampled), nested_complier(trials, waiting, fits, resampled)),
+    }
+    found = {}
+    for suffix, (point, drawn, complier) in referral.items():
+        found[f"sequential_trials{suffix}", "referral"] = dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE)
+        found[f"complier{suffix}", "engaged"] = complier_interval(*complier, CONFIDENCE)
+    for estimand, fit, drawn in (("engaged", fits.engaged, resampled.engaged), ("never_engaged", fits.never_engaged, resampled.never_engaged)):
+        one = np.nan if fit is None else fit.coefficients[PRIMARY][-1]
+        found["sequential_trials", estimand] = dict(estimate=one) | normal_interval(one, drawn, CONFIDENCE)
+    counted = dict(n_people=size.n_people, n_person_months=size.n_person_months)
+    return [label._asdict() | found[name] | counted | dict(status="estimated" if np.isfinite(found[name]["estimate"]) else "not estimable") for name, label in labels.items()]
+
+
+def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fits | None) -> list[dict]:
+    """Return the rows of all estimators whose errors need no resampling, each of the effect of referral; odds weights are those of `fits`."""
+    rows, before = sample.cohort[kept], sample.before[kept]
+    y, days, side, person = trials.outcomes[PRIMARY], trials.exposure[PRIMARY], trials.is_referred, trials.person
+    lags = lag_columns(rows)
+    months = np.array([int(name.split("_")[3]) - int(name.split("_")[2]) + 1 for name in lags])
+
+    def label(estimator: str) -> Label:
+        return Label(PRIMARY, "not_yet_referred", estimator, "referral")
+
+    def matched(one: Label, columns: list[str], totals: pd.DataFrame, estimate, *design) -> dict:
+        sets = match_sets(trajectory(totals, columns), side, trials.month, person, MATCHES, CALIPER)
+        return estimate(one, sets, *design, y, days, side, person, CONFIDENCE)
+
+    def fixed_effects(one: Label, first: int, last: int) -> dict:
+        periods = pd.DataFrame({
+            "trial_id": np.tile(trials.trial_id, 2), "person_id": np.tile(person, 2), "stack": np.tile(trials.month, 2), "is_referred": np.tile(side, 2),
+            "is_after": np.repeat([False, True], len(y)), "counted": np.concatenate([before[:, first:last].sum(axis=1), y]),
+            "exposure_days": np.concatenate([np.full(len(y), DAYS_IN_MONTH * (last - first)), days]),
+        })  # fmt: skip
+        return estimate_fixed_effects(one, periods, CONFIDENCE)
+
+    rates = rows[lags].to_numpy(float) / (months * DAYS_IN_MONTH)
+    odds = None if fits is None else fits.referral.weights
+    totals = rows.assign(n_total=before[:, :12].sum(axis=1))
+    return [
+        row_or_flag(label("matched_on_total"), matched, ["n_total"], totals, estimate_matched_sets),
+        row_or_flag(label("matched_sets"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_matched_sets),
+        row_or_flag(label("lagged_outcome_matched"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_lagged_outcome, trials.design),
+        row_or_flag(label("empirical_bayes"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE, odds),
+        row_or_flag(label("empirical_bayes_unweighted"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE),
+        row_or_flag(label("empirical_bayes_textbook"), textbook, before[:, :12].sum(axis=1), y, days, side),
+        row_or_flag(label("fixed_effects"), fixed_effects, 0, 12),
+        row_or_flag(label("fixed_effects_quiet"), fixed_effects, 3, 15),
+    ]
+
+
+def textbook(label: Label, before, after, days, side) -> dict:
+    """Return the row of Hauer's empirical Bayes with the one-period dispersion of the comparison people: a trap, shown as one."""
+    pool = before[~side]
+    expected = shrink(pool.mean(), before[side], shape_of_counts(pool, pool.mean())).expected * days[side] / 365.25
+    if not (after[side].sum() > 0 and expected.sum() > 0):
+        raise NotEstimable("the treated have no contacts before or after")
+    error = clustered_error(after[side] / after[side].sum() - expected / expected.sum())
+    size = Size(int(side.sum()), days[side].sum() / DAYS_IN_MONTH)
+    return result_row(label, float(np.log(after[side].sum() / expected.sum())), error, size, CONFIDENCE)
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per world and estimator (SUMMARY_COLUMNS), with Monte Carlo errors.
+
+    bias: mean of estimate less truth; coverage: share of intervals that hold the truth; rejected: share with a p-value
+    below 5 % (power, or false positives where the truth is nought). Rows without an estimate count as not covering and
+    not rejecting. The never-engaged have no effect: their truth is nought, and rejecting is what the falsification test does.
+    """
+    table = rows.assign(truth=rows["truth"].where(rows["estimand"] != "never_engaged", 0.0))
+    is_found = np.isfinite(table["estimate"])
+    table = table.assign(
+        error=(table["estimate"] - table["truth"]).where(is_found), estimate=table["estimate"].where(is_found), is_found=is_found,
+        is_covered=is_found & (table["ci_low"] <= table["truth"]) & (table["truth"] <= table["ci_high"]), is_rejected=is_found & (table["p_value"] < 0.05),
+    )  # fmt: skip
+    groups = table.groupby(["world", "estimator", "estimand"], sort=False)
+    summary = groups.agg(
+        n_replicates=("replicate", "nunique"), n_estimated=("is_found", "sum"), truth=("truth", "mean"), bias=("error", "mean"), sd=("error", "std"),
+        median_bias=("error", "median"), coverage=("is_covered", "mean"), rejected=("is_rejected", "mean"), mean_std_error=("std_error", "mean"),
+    ).reset_index()  # fmt: skip
+    n = summary["n_replicates"]
+    summary["bias_se"] = summary["sd"] / np.sqrt(summary["n_estimated"].clip(lower=1))
+    for share in ("coverage", "rejected"):
+        # Of the Wilson interval, so that a share of nought or one has an error too.
+        summary[f"{share}_se"] = np.sqrt(summary[share] * (1 - summary[share]) / n + 1 / (4 * n**2)) / (1 + 1 / n)
+    return summary[SUMMARY_COLUMNS]
