@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audit_worlds import Sample, World, draw_sample
-from pipeline.contrasts import CENSORED, PRIMARY, Trials, orthogonal
+from pipeline.contrasts import PRIMARY, Trials, orthogonal
 from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects, resample_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
 from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
-from pipeline.later_referral import nested_complier, nested_referral
+from pipeline.later_referral import CENSORED, FOLLOWED, add_censored
 from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
 from pipeline.resampling import draw_multiplicities, normal_interval
 from pipeline.stacked_fixed_effects import estimate_fixed_effects
@@ -40,12 +40,13 @@ def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_
     """
     sample = draw_sample(world, replicate, comparisons_per_month)
     trials, kept = assemble(sample)
+    trials = trials if primary_only else add_censored(trials)
     try:
-        fits = fit_effects(trials, (PRIMARY, CENSORED))
+        fits = fit_effects(trials, with_groups=not primary_only)
     except InputError:
         fits = None
     others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
-    table = pd.DataFrame([naive(sample), *sequential_trials(trials, sample.after_waiting[kept], fits, draws, replicate), *others])
+    table = pd.DataFrame([naive(sample), *sequential_trials(trials, fits, draws, replicate, primary_only), *others])
     table["truth"] = table["estimand"].map(sample.truth)
     return table.assign(world=world.name, replicate=replicate)[ROW_COLUMNS]
 
@@ -56,10 +57,10 @@ def assemble(sample: Sample) -> tuple[Trials, np.ndarray]:
     rows = sample.cohort[kept].reset_index(drop=True)
     is_referred = (rows["arm"] == "referred").to_numpy()
     matrix, columns = design_matrix(rows)
-    outcomes, exposure = ({PRIMARY: whole[kept], CENSORED: cut[kept]} for whole, cut in ((sample.after, sample.after_censored), (sample.exposure, sample.exposure_censored)))
     trials = Trials(
         rows["trial_id"].to_numpy(), pd.factorize(rows["person_id"], sort=True)[0], pd.factorize(rows["index_month"], sort=True)[0], is_referred,
-        rows["is_engaged"].to_numpy(bool), orthogonal(matrix), columns, outcomes, exposure,
+        rows["is_engaged"].to_numpy(bool), orthogonal(matrix), columns, {PRIMARY: sample.after[kept]}, {PRIMARY: sample.exposure[kept]},
+        {PRIMARY: sample.after_later[kept], "exposure_days": sample.exposure_later[kept]},
     )  # fmt: skip
     return trials, kept
 
@@ -75,37 +76,33 @@ def naive(sample: Sample) -> dict:
     return result_row(label, float(np.log(after.sum() / before.sum())), error, Size(int(members.sum()), 24.0 * members.sum()), CONFIDENCE)
 
 
-def sequential_trials(trials: Trials, waiting: np.ndarray, fits: Fits | None, draws: int, seed: int) -> list[dict]:
-    """Return the primary rows: the effect of referral, the complier effect from it, and the engaged and never engaged directly.
+def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int, primary_only: bool = False) -> list[dict]:
+    """Return the primary rows: the effect of referral and the complier effect from it, net and as they come; and unless
+    `primary_only` with comparison people cut off at their own referral, and the engaged and the never engaged directly.
 
-    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then. `waiting` is as in
-    pipeline.later_referral, cut at the month as the pipeline does it.
+    `fits` are the full sample's, None where the arms cannot be compared: the rows are flagged then.
     """
     size = Size(len(np.unique(trials.person)), trials.exposure[PRIMARY].sum() / DAYS_IN_MONTH)
-    labels = {
-        name: Label(PRIMARY, "not_yet_referred", *name)
-        for name in [
-            ("sequential_trials", "referral"), ("complier", "engaged"), ("sequential_trials_censored", "referral"), ("complier_censored", "engaged"),
-            ("sequential_trials_nested", "referral"), ("complier_nested", "engaged"), ("sequential_trials", "engaged"), ("sequential_trials", "never_engaged"),
-        ]
-    }
+    ways = {"": PRIMARY, "_followed": FOLLOWED} | ({} if primary_only else {"_censored": CENSORED})
+    names = [(f"{estimator}{suffix}", estimand) for suffix in ways for estimator, estimand in (("sequential_trials", "referral"), ("complier", "engaged"))]
+    names += [] if primary_only else [("sequential_trials", "engaged"), ("sequential_trials", "never_engaged")]
+    labels = {name: Label(PRIMARY, "not_yet_referred", *name) for name in names}
     if fits is None:
         return [flagged_row(label, "not estimable: the arms cannot be compared", size) for label in labels.values()]
     resampled = resample_effects(trials, fits, draw_multiplicities(trials.person.max() + 1, draws, seed))
-    referral = {
-        "": (float(fits.referral.coefficients[PRIMARY][-1]), resampled.referral[PRIMARY], complier_draws(trials, fits, resampled)),
-        "_censored": (float(fits.referral.coefficients[CENSORED][-1]), resampled.referral[CENSORED], complier_draws(trials, fits, resampled, CENSORED)),
-        "_nested": (*nested_referral(trials, waiting, fits, resampled), nested_complier(trials, waiting, fits, resampled)),
-    }
-    found = {}
-    for suffix, (point, drawn, complier) in referral.items():
-        found[f"sequential_trials{suffix}", "referral"] = dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE)
-        found[f"complier{suffix}", "engaged"] = complier_interval(*complier, CONFIDENCE)
-    for estimand, fit, drawn in (("engaged", fits.engaged, resampled.engaged), ("never_engaged", fits.never_engaged, resampled.never_engaged)):
-        one = np.nan if fit is None else fit.coefficients[PRIMARY][-1]
-        found["sequential_trials", estimand] = dict(estimate=one) | normal_interval(one, drawn, CONFIDENCE)
+    ratios = fits.ratios
+    found = {("sequential_trials", one): interval_of(getattr(ratios, one), getattr(resampled, one)) for one in ("engaged", "never_engaged")}
+    for suffix, outcome in ways.items():
+        # To cut off at the own referral is a way of its own to be rid of it, and stands in the audit without the other.
+        found[f"sequential_trials{suffix}", "referral"] = interval_of(ratios.referral[outcome], resampled.referral[outcome])
+        found[f"complier{suffix}", "engaged"] = complier_interval(*complier_draws(trials, fits, resampled, outcome), CONFIDENCE)
     counted = dict(n_people=size.n_people, n_person_months=size.n_person_months)
     return [label._asdict() | found[name] | counted | dict(status="estimated" if np.isfinite(found[name]["estimate"]) else "not estimable") for name, label in labels.items()]
+
+
+def interval_of(point: float, drawn: np.ndarray) -> dict:
+    """Return estimate, std_error, ci_low, ci_high and p_value of a log ratio from its draws."""
+    return dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE)
 
 
 def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fits | None) -> list[dict]:

@@ -7,6 +7,7 @@ of the same people in the same weeks. Builds on pipeline.simulated_demand and pi
 """
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -86,9 +87,8 @@ class Sample(NamedTuple):
     before: np.ndarray  # trials x 24: contacts seen in each month before time zero, the nearest first
     after: np.ndarray  # contacts seen in the year after
     exposure: np.ndarray  # days at risk in the year after
-    after_censored: np.ndarray  # contacts and days of a comparison person stop at a later referral of their own
-    exposure_censored: np.ndarray
-    after_waiting: np.ndarray  # contacts up to the end of the month, counted from time zero, in which that referral comes
+    after_later: np.ndarray  # the part of both that lies after a comparison person's own referral
+    exposure_later: np.ndarray
     truth: dict[str, float]  # log IRR of referral and of engaged, of the triggered
 
 
@@ -109,8 +109,7 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 def draw_sample(world: World, seed: int, comparisons_per_month: int = 300, study: Study = Study()) -> Sample:
     """Return one draw of `world`; the same world and seed give the same sample."""
     weeks = weeks_of(pd.Timestamp(study.contacts_from), pd.Timestamp(study.contacts_to))
-    rates = np.zeros((len(weeks), world.n_people), np.float32)
-    counts, places = weekly_paths(world.n_people, calendar_level(weeks, world.demand), world.demand, generator(seed, "demand"), rates)
+    counts, places, rates = draw_demand(world.n_people, world.demand, study, seed)
     referred_in = draw_referrals(world, counts, places, rates, weeks, study, generator(seed, "referral"))
     gone = gone_from(places)
     engaged = draw_engagement(world, counts, referred_in, generator(seed, "engagement"))
@@ -118,6 +117,15 @@ def draw_sample(world: World, seed: int, comparisons_per_month: int = 300, study
     seen = record(world, actual, referred_in, weeks, generator(seed, "records"))
     trials = list_trials(seen, places, referred_in, weeks, study, comparisons_per_month, generator(seed, "comparison"))
     return describe_sample(trials, seen, counts, actual, gone, referred_in, engaged, weeks)
+
+
+@lru_cache(maxsize=2)
+def draw_demand(n_people: int, demand: DemandProcess, study: Study, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts, whereabouts and rates (weeks x people); kept, because worlds that differ in the scheme alone share them."""
+    weeks = weeks_of(pd.Timestamp(study.contacts_from), pd.Timestamp(study.contacts_to))
+    rates = np.zeros((len(weeks), n_people), np.float32)
+    counts, places = weekly_paths(n_people, calendar_level(weeks, demand), demand, generator(seed, "demand"), rates)
+    return counts, places, rates
 
 
 def draw_referrals(world: World, counts, places, rates, weeks, study: Study, rng) -> np.ndarray:
@@ -241,12 +249,10 @@ def describe_sample(trials: pd.DataFrame, seen, counts, actual, gone, referred_i
         "next_referred_on": pd.Series(weeks[np.clip(later, 0, None)]).where(later >= 0).to_numpy(),
     })  # fmt: skip
     cut = np.where(later >= 0, np.minimum(later, at_end), at_end)
-    exposure, exposure_censored = (7.0 * np.clip(np.minimum(gone[person], end) - week, 0, None) for end in (at_end, cut))
-    month_end = week + edges[np.clip(np.searchsorted(edges, cut - week, side="right"), 0, 24)]
-    until = np.where(later >= 0, np.minimum(month_end, at_end), at_end)
-    censored, waiting = (totals[0][end, person] - totals[0][week, person] for end in (cut, until))
+    exposure, waiting = (7.0 * np.clip(np.minimum(gone[person], end) - week, 0, None) for end in (at_end, cut))
+    after_later = totals[0][at_end, person] - totals[0][cut, person]
     truth = {}
     for estimand, rows in (("referral", is_referred), ("engaged", is_referred & engaged[person])):
         used = rows & (n_recent > 0)
         truth[estimand] = float(np.log(with_scheme[used].sum() / without[used].sum()))
-    return Sample(cohort, before, after.astype(float), exposure, censored.astype(float), exposure_censored, waiting.astype(float), truth)
+    return Sample(cohort, before, after.astype(float), exposure, after_later.astype(float), exposure - waiting, truth)

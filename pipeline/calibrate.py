@@ -6,9 +6,10 @@ under way, and a start does what is missing. The summary is made anew from all b
 """
 
 import argparse
-import re
+import hashlib
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -20,44 +21,57 @@ from pipeline.errors import InputError
 BATCH = 5
 
 
-def slug(name: str) -> str:
-    """Return a world's name as a file name."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+class Batch(NamedTuple):
+    """What one process does in one go: worlds that share the demand of a replicate draw it once."""
+
+    replicates: list[int]
+    worlds: list[World]
+    primary_only: bool
+
+    @property
+    def file(self) -> str:
+        """Return the name of the batch's file; it turns on all that the batch holds."""
+        worlds = hashlib.md5("|".join(world.name for world in self.worlds).encode()).hexdigest()[:8]
+        return f"{'primary' if self.primary_only else 'all'}_{self.replicates[0]:05d}_{self.replicates[-1]:05d}_{worlds}.parquet"
 
 
 def read_batches(folder: Path) -> pd.DataFrame:
     """Return all finished rows under `folder`, sorted; an empty frame when there are none."""
-    parts = [pd.read_parquet(path) for path in sorted(folder.glob("*/*.parquet"))]
+    parts = [pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))]
     if not parts:
         return pd.DataFrame(columns=["world", "replicate", "estimator"])
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(["world", "replicate", "estimator", "estimand"])
     return rows.sort_values(["world", "replicate", "estimator", "estimand"], ignore_index=True)
 
 
-def plan_batches(worlds: list[World], done: pd.DataFrame, n_all: int, n_primary: int, share: tuple[int, int]) -> list[tuple[World, list[int], bool]]:
-    """Return (world, replicates, primary only) of what is missing: replicates 1 to `n_all` in full, on to `n_primary` the primary alone.
+def plan_batches(worlds: list[World], done: pd.DataFrame, n_all: int, n_primary: int, share: tuple[int, int]) -> list[Batch]:
+    """Return what is missing: replicates 1 to `n_all` with every estimator, from there to `n_primary` the primary alone.
 
-    `share` is (which, of how many): replicates are dealt out by their number.
+    `share` is (which, of how many): replicates are dealt out by their number. Worlds that lack the same replicates go together.
     """
     which, of_how_many = share
     finished = set(zip(done["world"], done["replicate"]))
     batches = []
     for first, last, primary_only in ((1, n_all, False), (n_all + 1, n_primary, True)):
-        for world in worlds:
-            missing = [one for one in range(first, last + 1) if one % of_how_many == which - 1 and (world.name, one) not in finished]
-            batches += [(world, missing[start : start + BATCH], primary_only) for start in range(0, len(missing), BATCH)]
+        dealt = [one for one in range(first, last + 1) if one % of_how_many == which - 1]
+        for start in range(0, len(dealt), BATCH):
+            numbers = dealt[start : start + BATCH]
+            lacking: dict[tuple, list[World]] = {}
+            for world in worlds:
+                lacking.setdefault(tuple(one for one in numbers if (world.name, one) not in finished), []).append(world)
+            batches += [Batch(list(missing), some, primary_only) for missing, some in lacking.items() if missing]
     return batches
 
 
-def run_batch(folder: Path, world: World, replicates: list[int], primary_only: bool, draws: int) -> int:
+def run_batch(folder: Path, batch: Batch, draws: int) -> int:
     """Run and store one batch; return the number of replicates."""
-    rows = pd.concat([run_replicate(world, one, draws, primary_only=primary_only) for one in replicates], ignore_index=True)
-    place = folder / slug(world.name) / f"{replicates[0]:05d}_{replicates[-1]:05d}.parquet"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = place.with_suffix(".unfinished")
+    pairs = [(world, one) for one in batch.replicates for world in sorted(batch.worlds, key=lambda world: repr(world.demand))]
+    rows = pd.concat([run_replicate(world, one, draws, primary_only=batch.primary_only) for world, one in pairs], ignore_index=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{batch.file}.unfinished"
     rows.to_parquet(unfinished, index=False)
-    unfinished.replace(place)
-    return len(replicates)
+    unfinished.replace(folder / batch.file)
+    return len(pairs)
 
 
 def choose_worlds(names: list[str]) -> list[World]:
@@ -91,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if not chosen.summary:
         batches = plan_batches(choose_worlds(chosen.worlds), read_batches(chosen.folder), chosen.replicates, chosen.primary, read_share(chosen.share))
-        jobs = (delayed(run_batch)(chosen.folder, *batch, chosen.draws) for batch in batches)
+        jobs = (delayed(run_batch)(chosen.folder, batch, chosen.draws) for batch in batches)
         for number, _ in enumerate(Parallel(n_jobs=chosen.processes, return_as="generator_unordered")(jobs), start=1):
             print(f"{number} of {len(batches)} batches", flush=True)
     rows = read_batches(chosen.folder)

@@ -24,7 +24,7 @@ from pipeline.weighting import design_matrix, fit_propensity, odds_weights
 PRIMARY = "n_contacts"
 SECONDARY = ["n_caller", "n_101", "n_999", "n_attended", "n_subject", "n_victim", "officer_minutes"]
 OUTCOMES = [PRIMARY, *SECONDARY]
-CENSORED = "n_contacts_censored"
+LATER = "_later"
 DAYS_IN_MONTH = 365.25 / 12
 
 
@@ -40,6 +40,7 @@ class Trials(NamedTuple):
     columns: list[str]  # names of the covariates
     outcomes: dict[str, np.ndarray]  # per outcome the sum after time zero
     exposure: dict[str, np.ndarray]  # per outcome the days behind it
+    later: dict[str, np.ndarray]  # per outcome the part of the sum that lies after a comparison person's own referral
     knows_engaged: bool = True  # whether anything says who engaged; a ready panel may not
 
 
@@ -55,33 +56,23 @@ class Fit(NamedTuple):
 
 def list_outcomes(panel: pd.DataFrame) -> list[str]:
     """Return the outcomes that `panel` counts, the primary first: a ready panel may have fewer than ours, or others."""
-    found = [name for name in panel.columns if name not in ("trial_id", "month", "exposure_days")]
+    found = [name for name in panel.columns if name not in ("trial_id", "month", "exposure_days") and not name.endswith(LATER)]
     return sorted(found, key=lambda name: OUTCOMES.index(name) if name in OUTCOMES else len(OUTCOMES))
 
 
 def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) -> pd.DataFrame:
     """Return per trial_id the outcomes and exposure_days summed over months 0 to `months_after` - 1.
 
-    n_contacts_censored and exposure_days_censored stop before the month in which a comparison person is referred
-    later (next_referred_on); for everybody else they equal n_contacts and exposure_days.
-    Raises InputError when the panel is shorter than `months_after`.
+    The columns with the ending _later hold the part of each that lies after a comparison person's own referral, nought
+    where the panel says nothing of it. Raises InputError when the panel is shorter than `months_after`.
     """
-    after, outcomes = panel[panel["month"].between(0, months_after - 1)], list_outcomes(panel)
+    after, names = panel[panel["month"].between(0, months_after - 1)], [*list_outcomes(panel), "exposure_days"]
     found = after["month"].max() + 1 if len(after) else 0
     if found < months_after:
         raise InputError(f"Table panel: {found} months after time zero, {months_after} are wanted. Lower months_after or rerun 03_panel.")
-    trials = cohort[["trial_id", "index_on", "next_referred_on"]]
-    after = after[["trial_id", "month", "exposure_days", *outcomes]].merge(trials, on="trial_id", how="inner", validate="many_to_one")
-    is_followed = after["next_referred_on"].isna() | (whole_months(after["index_on"], after["next_referred_on"]) > after["month"])
-    after[CENSORED] = after[PRIMARY].where(is_followed, 0)
-    after["exposure_days_censored"] = after["exposure_days"].where(is_followed, 0)
-    return after.groupby("trial_id", as_index=False)[["exposure_days", *outcomes, CENSORED, "exposure_days_censored"]].sum()
-
-
-def whole_months(first: pd.Series, last: pd.Series) -> pd.Series:
-    """Return how many whole months lie between two dates; a month past a month's last day is over on that last day."""
-    steps = (last.dt.year - first.dt.year) * 12 + last.dt.month - first.dt.month
-    return steps - (last.dt.day < np.minimum(first.dt.day, last.dt.days_in_month))
+    after = after[after["trial_id"].isin(cohort["trial_id"])]
+    columns = [*names, *(f"{name}{LATER}" for name in names)]
+    return after.reindex(columns=["trial_id", *columns], fill_value=0).groupby("trial_id", as_index=False)[columns].sum()
 
 
 def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index, months_after: int) -> Trials:
@@ -109,8 +100,9 @@ def assemble_trials(cohort: pd.DataFrame, panel: pd.DataFrame, persons: pd.Index
         is_engaged=is_referred & rows["is_engaged"].fillna(False).to_numpy(bool),
         design=orthogonal(matrix),
         columns=columns,
-        outcomes={name: rows[name].to_numpy(float) for name in [*outcomes, CENSORED]},
-        exposure={name: exposure for name in outcomes} | {CENSORED: rows["exposure_days_censored"].to_numpy(float)},
+        outcomes={name: rows[name].to_numpy(float) for name in outcomes},
+        exposure={name: exposure for name in outcomes},
+        later={name: rows[f"{name}{LATER}"].to_numpy(float) for name in [*outcomes, "exposure_days"]},
         knows_engaged=bool(rows.loc[is_referred, "is_engaged"].notna().all()),
     )
 

@@ -9,7 +9,8 @@
 E and N are the after-counts of the engaged and the never-engaged standardised for exposure, exp(delta) is the IRR
 of referral and theta the assumed IRR of a referral that nobody took up. Beside them stand contrasts of the
 engaged alone, conditional on engagement being unselective. Every interval resamples persons through weights,
-models and formula.
+models and formula. The contrasts with the not yet referred are net of what comparison people owe to a later referral
+of their own (pipeline.later_referral), unless they are asked for as they come.
 
 Ratios are reported as logs with a normal interval whose standard error is the draws' own. In 80 small simulated
 worlds (seeds 1 to 40, with and without an effect) it covered the truth in 71, the percentiles of the same draws in
@@ -24,14 +25,24 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from pipeline.contrasts import CENSORED, DAYS_IN_MONTH, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
+from pipeline.contrasts import DAYS_IN_MONTH, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
 from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
+from pipeline.later_referral import CENSORED, FOLLOWED, later_shares, net_against, net_ratio
 from pipeline.resampling import refit, normal_interval, percentile_interval, run_draws
 
 COLUMNS = [
     "outcome", "comparison", "estimator", "estimand", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_people", "n_person_months",
 ]
+
+
+class Ratios(NamedTuple):
+    """The log ratios of one sample, NaN where there is none."""
+
+    referral: dict[str, float]  # per outcome; FOLLOWED is the primary one as it comes, where the others are net
+    engaged: float
+    never_engaged: float
+    within: float  # the engaged against the referred who never engaged
 
 
 class Fits(NamedTuple):
@@ -41,6 +52,8 @@ class Fits(NamedTuple):
     engaged: Fit | None
     never_engaged: Fit | None
     within: np.ndarray | None  # coefficients of engaged against never engaged, the last is the contrast
+    is_net: bool  # whether the ratios are rid of comparison people's own later referrals
+    ratios: Ratios
 
 
 class Draws(NamedTuple):
@@ -48,7 +61,7 @@ class Draws(NamedTuple):
 
     multiplicities: np.ndarray  # draws x persons: how often each was drawn
     weights: np.ndarray  # draws x trials: odds weights of the contrast of the referred, frequencies not included
-    referral: dict[str, np.ndarray]  # per outcome delta in each draw
+    referral: dict[str, np.ndarray]  # per outcome the log IRR in each draw, net as in Ratios
     engaged: np.ndarray
     never_engaged: np.ndarray
     within: np.ndarray
@@ -59,10 +72,12 @@ def list_persons(cohort: pd.DataFrame) -> pd.Index:
     return pd.Index(np.unique(cohort["person_id"]), name="person_id")
 
 
-def fit_effects(trials: Trials, outcomes: tuple = ()) -> Fits:
+def fit_effects(trials: Trials, outcomes: tuple = (), is_net: bool = True, with_groups: bool = True) -> Fits:
     """Return the full sample's fits, the effect of referral for each of `outcomes` (the primary always among them; all by default).
 
-    Raises InputError when the referred and the others cannot be compared.
+    With `is_net` the ratios are rid of comparison people's own later referrals; without `with_groups` the engaged and the
+    never-engaged have no contrasts of their own. Raises InputError when the referred and
+    the others cannot be compared.
     """
     referral = fit_contrast(trials, trials.is_referred, list(outcomes or trials.outcomes))
     if referral is None or np.isnan(referral.coefficients[PRIMARY]).any():
@@ -71,12 +86,22 @@ def fit_effects(trials: Trials, outcomes: tuple = ()) -> Fits:
             "Widen the study period, or use fewer panel.lag_edges."
         )
     is_never = trials.is_referred & ~trials.is_engaged
-    return Fits(
-        referral,
-        fit_contrast(trials, trials.is_engaged, [PRIMARY]),
-        fit_contrast(trials, is_never, [PRIMARY]),
-        fit_within(trials),
-    )
+    others = [fit_contrast(trials, side, [PRIMARY]) if with_groups else None for side in (trials.is_engaged, is_never)]
+    within = fit_within(trials) if with_groups else None
+    found = [None if fit is None else (fit.weights, {name: beta[-1] for name, beta in fit.coefficients.items()}) for fit in (referral, *others)]
+    return Fits(referral, *others, within, is_net, list_ratios(trials, found, np.nan if within is None else within[-1], is_net))
+
+
+def list_ratios(trials: Trials, contrasts: list[tuple | None], within: float, is_net: bool) -> Ratios:
+    """Return the Ratios of a sample from its contrasts of the referred, the engaged and the never-engaged: weights (frequencies included) and deltas."""
+    (weights, deltas), *others = contrasts
+    plain = [np.nan if one is None else one[1][PRIMARY] for one in others]
+    if not is_net:
+        return Ratios(deltas, *plain, within)
+    names = list(deltas)
+    referral = dict(zip(names, net_ratio(np.array([deltas[name] for name in names]), later_shares(trials, weights, names)).tolist()))
+    net = [one if np.isnan(one) else float(net_against(one, later_shares(trials, side[0], [PRIMARY])[0], referral[PRIMARY])) for one, side in zip(plain, others)]
+    return Ratios(referral | {FOLLOWED: deltas[PRIMARY]}, *net, within)
 
 
 def fit_within(trials: Trials) -> np.ndarray | None:
@@ -94,13 +119,14 @@ def fit_within(trials: Trials) -> np.ndarray | None:
 def resample_effects(trials: Trials, fits: Fits, multiplicities: np.ndarray, processes: int = 1) -> Draws:
     """Return every contrast refitted in each row of `multiplicities`; identical for any number of `processes`."""
     results = run_draws(Refit(trials, fits), multiplicities, processes)
+    drawn = [ratios for _, ratios in results]
     return Draws(
         multiplicities=multiplicities,
-        weights=np.stack([weights for weights, _, _ in results]),
-        referral={name: np.array([deltas[name] for _, deltas, _ in results]) for name in fits.referral.coefficients},
-        engaged=np.array([others[0] for _, _, others in results]),
-        never_engaged=np.array([others[1] for _, _, others in results]),
-        within=np.array([others[2] for _, _, others in results]),
+        weights=np.stack([weights for weights, _ in results]),
+        referral={name: np.array([ratios.referral[name] for ratios in drawn]) for name in fits.ratios.referral},
+        engaged=np.array([ratios.engaged for ratios in drawn]),
+        never_engaged=np.array([ratios.never_engaged for ratios in drawn]),
+        within=np.array([ratios.within for ratios in drawn]),
     )
 
 
@@ -110,15 +136,15 @@ class Refit(NamedTuple):
     trials: Trials
     fits: Fits
 
-    def __call__(self, multiplicity: np.ndarray):
-        """Return the odds weights, delta per outcome, and the engaged, never-engaged and within contrasts."""
+    def __call__(self, multiplicity: np.ndarray) -> tuple[np.ndarray, Ratios]:
+        """Return the odds weights of the contrast of the referred, and the ratios."""
         trials, fits = self
         frequency = multiplicity[trials.person]
-        estimable = [fit for fit in (fits.referral, fits.engaged, fits.never_engaged) if fit is not None]
-        (weights, deltas), *others = refit_contrasts(trials, estimable, frequency)
-        found = iter(others)
-        engaged, never = (np.nan if fit is None else next(found)[1][PRIMARY] for fit in (fits.engaged, fits.never_engaged))
-        return weights, deltas, [engaged, never, refit_within(trials, fits.within, frequency)]
+        sides = (fits.referral, fits.engaged, fits.never_engaged)
+        refitted = iter(refit_contrasts(trials, [fit for fit in sides if fit is not None], frequency))
+        contrasts = [None if fit is None else next(refitted) for fit in sides]
+        weighted = [None if one is None else (one[0] * frequency, one[1]) for one in contrasts]
+        return contrasts[0][0], list_ratios(trials, weighted, refit_within(trials, fits.within, frequency), fits.is_net)
 
 
 def refit_within(trials: Trials, start: np.ndarray | None, frequency: np.ndarray) -> float:
@@ -145,7 +171,7 @@ def group_totals(trials: Trials, outcome: str, multiplicities: np.ndarray) -> tu
 def total_contacts(trials: Trials, fits: Fits) -> tuple[float, float, float]:
     """Return E, N and the log IRR of referral of the primary outcome in the full sample: what the complier effect is made of."""
     engaged, never_engaged = group_totals(trials, PRIMARY, np.ones((1, int(trials.person.max()) + 1)))
-    return float(engaged[0]), float(never_engaged[0]), float(fits.referral.coefficients[PRIMARY][-1])
+    return float(engaged[0]), float(never_engaged[0]), float(fits.ratios.referral[PRIMARY])
 
 
 def complier_inverse(engaged, never_engaged, log_irr_referral, unengaged_irr: float = 1.0) -> np.ndarray:
@@ -166,10 +192,10 @@ def log_irr(inverse) -> np.ndarray:
 
 
 def complier_draws(trials: Trials, fits: Fits, draws: Draws, outcome: str = PRIMARY, unengaged_irr: float = 1.0) -> tuple[float, np.ndarray]:
-    """Return the complier inverse of the full sample and of each draw; `outcome` may be the censored variant."""
-    counted = PRIMARY if outcome == CENSORED else outcome
+    """Return the complier inverse of the full sample and of each draw; `outcome` may be FOLLOWED or CENSORED, ways to compare the primary one."""
+    counted = PRIMARY if outcome in (FOLLOWED, CENSORED) else outcome
     once = np.ones((1, draws.multiplicities.shape[1]), np.uint8)
-    point = complier_inverse(*group_totals(trials, counted, once), fits.referral.coefficients[outcome][-1], unengaged_irr)[0]
+    point = complier_inverse(*group_totals(trials, counted, once), fits.ratios.referral[outcome], unengaged_irr)[0]
     return float(point), complier_inverse(*group_totals(trials, counted, draws.multiplicities), draws.referral[outcome], unengaged_irr)
 
 
@@ -200,9 +226,8 @@ def effect_rows(trials: Trials, fits: Fits, draws: Draws, unengaged_irr: list[fl
     referred = trials.is_referred
     everyone, never = np.ones_like(referred), referred & ~trials.is_engaged
     rows = []
-    for outcome in fits.referral.coefficients:
-        suffix, name = ("_censored", PRIMARY) if outcome == CENSORED else ("", outcome)
-        point = fits.referral.coefficients[outcome][-1]
+    for outcome, point in fits.ratios.referral.items():
+        suffix, name = ("_followed", PRIMARY) if outcome == FOLLOWED else ("", outcome)
         referral = dict(estimate=point, **normal_interval(point, draws.referral[outcome], confidence))
         rows.append(effect_row(trials, everyone, name, "not_yet_referred", f"sequential_trials{suffix}", "referral", referral))
         if not trials.knows_engaged:
@@ -215,12 +240,10 @@ def effect_rows(trials: Trials, fits: Fits, draws: Draws, unengaged_irr: list[fl
         complier = complier_interval(*complier_draws(trials, fits, draws, PRIMARY, theta), confidence)
         if theta != 1:
             rows.append(effect_row(trials, everyone, PRIMARY, "not_yet_referred", f"complier_unengaged_{theta:g}", "engaged", complier))
-    for fit, side, estimand, drawn in ((fits.never_engaged, never, "never_engaged", draws.never_engaged), (fits.engaged, trials.is_engaged, "engaged", draws.engaged)):
-        point = np.nan if fit is None else fit.coefficients[PRIMARY][-1]
+    for point, side, estimand, drawn in ((fits.ratios.never_engaged, never, "never_engaged", draws.never_engaged), (fits.ratios.engaged, trials.is_engaged, "engaged", draws.engaged)):
         found = dict(estimate=point, **normal_interval(point, drawn, confidence))
         rows.append(effect_row(trials, side | ~referred, PRIMARY, "not_yet_referred", "sequential_trials", estimand, found))
-    point = np.nan if fits.within is None else fits.within[-1]
-    found = dict(estimate=point, **normal_interval(point, draws.within, confidence))
+    found = dict(estimate=fits.ratios.within, **normal_interval(fits.ratios.within, draws.within, confidence))
     rows.append(effect_row(trials, referred, PRIMARY, "never_engaged", "lagged_outcome", "engaged", found))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -3,7 +3,7 @@
 Each draw of `link_draws` goes through cohort, panel, weights and models; Rubin's rules put the draws together. The
 variance within a draw is the infinitesimal jackknife over persons with the weights as given (Jaeckel 1972), times one
 factor per estimand that brings it to the resampled variance of the accepted links, so that no draw needs resamples of
-its own. Builds on pipeline.cohort, panel, contrasts, effect, link_draws and multiple_imputation.
+its own. Builds on pipeline.cohort, panel, contrasts, effect, later_referral, link_draws and multiple_imputation.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from pipeline.cohort import build_cohort
 from pipeline.contrasts import PRIMARY, Fit, Trials, assemble_trials, fit_contrast
 from pipeline.effect import Draws, Fits, complier_draws, complier_inverse, group_totals, list_persons, log_irr
 from pipeline.errors import InputError
+from pipeline.later_referral import later_shares, net_ratio
 from pipeline.link_draws import people_of_draw
 from pipeline.multiple_imputation import pool_draws, t_interval
 from pipeline.panel import build_panel
@@ -38,13 +39,15 @@ class Estimates(NamedTuple):
     n_people: int
 
 
-def estimate_effects(trials: Trials, fit: Fit | None) -> Estimates:
-    """Return both primary estimates with the variance of the infinitesimal jackknife; NaN without a fit."""
+def estimate_effects(trials: Trials, fit: Fit | None, is_net: bool = True) -> Estimates:
+    """Return both primary estimates with the variance of the infinitesimal jackknife; NaN without a fit.
+
+    `is_net`: rid of comparison people's own later referrals (pipeline.later_referral).
+    """
     n_people = int(trials.person.max()) + 1
     if fit is None or np.isnan(fit.coefficients[PRIMARY]).any():
         return Estimates(np.nan, np.nan, np.nan, np.nan, n_people)
-    delta = fit.coefficients[PRIMARY][-1]
-    moved = influence_of_people(trials, fit, n_people)
+    delta, moved = net_influence(trials, fit, n_people) if is_net else (fit.coefficients[PRIMARY][-1], influence_of_people(trials, fit, n_people))
     once = np.ones((1, n_people))
     engaged, never = (float(total[0]) for total in group_totals(trials, PRIMARY, once))
     inverse = float(complier_inverse(engaged, never, delta))
@@ -66,6 +69,16 @@ def influence_of_people(trials: Trials, fit: Fit, n_people: int) -> np.ndarray:
     return np.bincount(trials.person[used], moved, n_people)
 
 
+def net_influence(trials: Trials, fit: Fit, n_people: int) -> tuple[float, np.ndarray]:
+    """Return the log IRR of referral net of later referrals, and by how much each person moves it: through A / C and through s."""
+    ratio, share = np.exp(fit.coefficients[PRIMARY][-1]), later_shares(trials, fit.weights, [PRIMARY])[0]
+    compared = fit.weights * ~trials.is_referred
+    made = compared @ trials.outcomes[PRIMARY]
+    moved_share = np.bincount(trials.person, compared * (trials.later[PRIMARY] - share * trials.outcomes[PRIMARY]) / made, n_people)
+    moved = (ratio * influence_of_people(trials, fit, n_people) + moved_share * (ratio - 1) / (1 - share)) / (ratio - share)
+    return float(net_ratio(np.log(ratio), share)), moved
+
+
 def influence_of_total(trials: Trials, group: np.ndarray, n_people: int) -> np.ndarray:
     """Return by how much each person moves the log of a group's contacts at full exposure (see effect.group_totals)."""
     if not trials.outcomes[PRIMARY][group].any():
@@ -74,7 +87,7 @@ def influence_of_total(trials: Trials, group: np.ndarray, n_people: int) -> np.n
     return np.bincount(trials.person[group], 1 / group.sum() + counts / counts.sum() - days / days.sum(), n_people)
 
 
-def estimate_draw(draw: int, tables: tuple, contact_facts, referral_facts, study, claim, panel) -> Estimates:
+def estimate_draw(draw: int, tables: tuple, contact_facts, referral_facts, study, claim, panel, is_net: bool = True) -> Estimates:
     """Return the estimates of one draw; `tables` are link_draws, client_draws, links, persons and person_exits."""
     links, persons, person_exits = people_of_draw(draw, *tables)
     try:
@@ -83,16 +96,16 @@ def estimate_draw(draw: int, tables: tuple, contact_facts, referral_facts, study
         return Estimates(np.nan, np.nan, np.nan, np.nan, 0)
     months = build_panel(cohort, links, contact_facts, person_exits, study, 0, panel.months_after, panel.washout_days)
     trials = assemble_trials(cohort, months, list_persons(cohort), panel.months_after)
-    return estimate_effects(trials, fit_contrast(trials, trials.is_referred, [PRIMARY]))
+    return estimate_effects(trials, fit_contrast(trials, trials.is_referred, [PRIMARY]), is_net)
 
 
-def estimate_draws(tables: tuple, contact_facts, referral_facts, study, claim, panel, processes: int = 1) -> pd.DataFrame:
+def estimate_draws(tables: tuple, contact_facts, referral_facts, study, claim, panel, is_net: bool = True, processes: int = 1) -> pd.DataFrame:
     """Return one row per draw (draw and the fields of Estimates); prints a line for every fifth draw.
 
     `tables`: link_draws, client_draws, links, persons, person_exits. Without draws the table is empty.
     """
     numbers = np.unique(tables[1]["draw"]).tolist()
-    calls = (delayed(estimate_draw)(number, tables, contact_facts, referral_facts, study, claim, panel) for number in numbers)
+    calls = (delayed(estimate_draw)(number, tables, contact_facts, referral_facts, study, claim, panel, is_net) for number in numbers)
     rows = []
     for row in Parallel(n_jobs=processes, return_as="generator")(calls):
         rows.append(row)
@@ -109,7 +122,7 @@ def pool_linkage(drawn: pd.DataFrame, trials: Trials, fits: Fits, draws: Draws, 
     """
     if drawn.empty:
         return pd.DataFrame(columns=COLUMNS)
-    accepted = estimate_effects(trials, fits.referral)
+    accepted = estimate_effects(trials, fits.referral, fits.is_net)
     inverse, inverse_draws = complier_draws(trials, fits, draws)
     resampled = {"referral": draws.referral[PRIMARY].var(ddof=1), "engaged": inverse_draws.var(ddof=1) / inverse**2}
     rows = []

@@ -1,15 +1,16 @@
 """Diagnostics of the effect, each held against a pass mark that was set beforehand.
 
 They are shown before any effect and change nothing: where one fails, the report says so in its first lines.
-Builds on pipeline.contrasts and pipeline.effect (trials, fits and draws) and pipeline.disclosure.
+Builds on pipeline.contrasts, pipeline.effect and pipeline.later_referral (trials, fits and draws) and pipeline.disclosure.
 """
 
 import numpy as np
 import pandas as pd
 
-from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, fit_contrast
+from pipeline.contrasts import PRIMARY, Fit, Trials, fit_contrast
 from pipeline.disclosure import control_counts
 from pipeline.effect import Draws, complier_draws, detectable_difference
+from pipeline.later_referral import later_shares, net_referral
 from pipeline.resampling import percentile_interval
 
 HEAVIEST = 10
@@ -36,9 +37,9 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
         at_least("pre-trend", pre_trend["p_value"], pass_marks.pre_trend_p_at_least,
                  "The p-value of the joint test that both arms moved alike before time zero; the weights make them so in part."),
         *([check_falsification(effects, pass_marks)] if trials.knows_engaged else []),
-        dict(check="later referred", value=later_referred_share(trials, fits.referral), pass_mark=np.nan, passed=True,
-             meaning="The share of the comparison's contacts that follow a referral of their own: up to that share of the effect of referral "
-             "stays hidden, so the estimate errs towards no effect. No pass mark, because the direction is known."),
+        at_most("later referred", later_shares(trials, fits.referral.weights, [PRIMARY])[0], pass_marks.later_referred_at_most,
+                "The share of the comparison's contacts that follow a referral of their own. What they owe to it is taken off; the more there is, the more rests on "
+                "a referral doing as much for them."),
         at_most("influence", influence(trials, fits.referral), pass_marks.influence_at_most,
                 f"How far the log ratio of referral moves without the {HEAVIEST} heaviest callers together."),
         at_least("clusters", clusters(trials), pass_marks.clusters_at_least,
@@ -90,24 +91,18 @@ def overlap(trials: Trials, fit: Fit) -> float:
     return float((linear[trials.is_referred] <= linear[~trials.is_referred].max()).mean())
 
 
-def later_referred_share(trials: Trials, fit: Fit) -> float:
-    """Return the weighted share of the comparison's contacts in and after the month of their own later referral."""
-    compared = fit.weights * ~trials.is_referred
-    return float(1 - (compared @ trials.outcomes[CENSORED]) / (compared @ trials.outcomes[PRIMARY]))
-
-
 def influence(trials: Trials, fit: Fit) -> float:
-    """Return by how much the log ratio of referral changes when the ten people with most weighted contacts after are left out."""
+    """Return by how much the log ratio of referral, net of later referrals, changes when the ten people with most weighted contacts after are left out."""
     contribution = np.bincount(trials.person, fit.weights * trials.outcomes[PRIMARY])
     kept = ~np.isin(trials.person, np.argsort(-contribution, kind="stable")[:HEAVIEST])
     without = fit_contrast(keep_trials(trials, kept), trials.is_referred[kept], [PRIMARY])
-    return float("nan") if without is None else abs(without.coefficients[PRIMARY][-1] - fit.coefficients[PRIMARY][-1])
+    return abs(net_referral(keep_trials(trials, kept), without) - net_referral(trials, fit))
 
 
 def keep_trials(trials: Trials, kept: np.ndarray) -> Trials:
     """Return `trials` with the rows `kept` only; persons keep their positions."""
     aligned = {name: getattr(trials, name)[kept] for name in ("trial_id", "person", "month", "is_referred", "is_engaged", "design")}
-    sums = {name: {outcome: values[kept] for outcome, values in getattr(trials, name).items()} for name in ("outcomes", "exposure")}
+    sums = {name: {outcome: values[kept] for outcome, values in getattr(trials, name).items()} for name in ("outcomes", "exposure", "later")}
     return trials._replace(**aligned, **sums)
 
 

@@ -48,7 +48,8 @@ def take_around(cells: np.ndarray, trials: pd.DataFrame, months: np.ndarray) -> 
 def build_month_panel(trials: pd.DataFrame, grid: Grid, months_before: int, months_after: int, washout_days: int) -> pd.DataFrame:
     """Return one row per trial_id and month, -months_before to months_after - 1: exposure_days and the grid's outcomes.
 
-    A month without a row has no exposure and no counts. The washout leaves out whole months after time zero, as many as
+    Of each, the column with the ending _later is what lies in months after `own`, the grid's column of the month in which
+    a comparison person is referred themselves (missing: never). A month without a row has no exposure and no counts. The washout leaves out whole months after time zero, as many as
     `washout_days` come nearest to.
     """
     ordered = trials.sort_values("trial_id", ignore_index=True)
@@ -56,6 +57,9 @@ def build_month_panel(trials: pd.DataFrame, grid: Grid, months_before: int, mont
     is_washout = (months >= 0) & (months < round(washout_days / DAYS_IN_MONTH))
     values = {"exposure_days": grid.exposure, **grid.outcomes}
     sliced = {name: np.where(is_washout, 0, np.nan_to_num(take_around(cells, ordered, months))).ravel() for name, cells in values.items()}
+    own = ordered["own"].to_numpy(float) if "own" in ordered else np.full(len(ordered), np.nan)
+    is_later = ((columns_around(ordered, months) > own[:, None]) & (months >= 0)).ravel()
+    sliced |= {f"{name}_later": np.where(is_later, cells, 0) for name, cells in sliced.items()}
     ids = {"trial_id": np.repeat(ordered["trial_id"].to_numpy(), len(months)), "month": np.tile(months, len(ordered)).astype("int16")}
     return pd.DataFrame(ids | sliced)
 

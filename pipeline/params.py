@@ -139,6 +139,7 @@ class Effect(Section):
     seed: Seed
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     unengaged_irr: Annotated[list[Annotated[float, Field(gt=0, le=5)]], Field(min_length=1)]
+    later_referrals: Literal["removed", "followed"]
 
 
 class PassMarks(Section):
@@ -147,6 +148,7 @@ class PassMarks(Section):
     pre_trend_p_at_least: Probability
     falsification_p_at_least: Probability
     influence_at_most: Annotated[float, Field(gt=0)]
+    later_referred_at_most: Probability
     overlap_at_least: Probability
     converged_at_least: Probability
     clusters_at_least: Count

@@ -251,8 +251,10 @@ def build_panel_cohort(ready: ReadyPanel, study, claim, panel) -> pd.DataFrame:
 def months_around(cohort: pd.DataFrame, ready: ReadyPanel, months_before: int, months_after: int, washout_days: int) -> pd.DataFrame:
     """Return the person-months around time zero, by the names of pipeline.panel.build_panel; only outcomes that the panel has."""
     keys = ["person_id"] if ready.first is not None else ["person_id", "index_month", "arm"]
-    trials = cohort[["trial_id", "person_id", "index_month", "arm"]]
+    trials = cohort[["trial_id", "person_id", "index_month", "arm", "next_referred_on"]]
     known = ready.people[[*keys, "row", *(name for name in ("before", "after") if name in ready.people)]]
     trials = trials.merge(known, on=keys, how="left", validate="many_to_one")
     trials = place_trials(ready, trials, count_months(trials["index_month"]))
+    if ready.first is not None:
+        trials = trials.assign(own=count_months(trials["next_referred_on"]).where(trials["next_referred_on"].notna()) - ready.first)
     return build_month_panel(trials, ready.grid, months_before, months_after, washout_days)

@@ -121,7 +121,7 @@ def name_estimate(row) -> str:
 
 def name_main_estimates(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return the rows of `outcome` that the figure shows, with a column `name`: without variants of the same estimate."""
-    is_variant = effects["estimator"].str.contains("censored|unengaged_", regex=True)
+    is_variant = effects["estimator"].str.contains("followed|unengaged_", regex=True)
     rows = effects[effects["outcome"].eq(outcome) & ~is_variant]
     return rows.assign(name=[name_estimate(row) for row in rows.itertuples()])
 

@@ -6,11 +6,12 @@ same thing, the log IRR of engaging for those who engaged. Designs that the audi
 in the table, marked, and never share an axis with the others.
 
     doubly_robust        odds weights and outcome regression, complier effect (with the plan's values: the primary)
-    censored             the same, comparison people followed only until a referral of their own
+    followed             the same as it comes, with what comparison people owe to a later referral of their own left in
     weights_only         odds weights without the regression, complier effect
     outcome_regression   the regression without weights, complier effect
     engaged_only         the engaged against the not yet referred, if engaging is unselective
     lagged_outcome       the engaged against the referred who never engaged, likewise
+    censored             invalid: comparison people followed only until a referral of their own, which is when they are in a burst
     naive                invalid: before and after, no comparison
     fixed_effects        invalid: before and after of the engaged against that of the comparison pool (fixed effects
                          of people in two periods, whose Poisson estimate is this ratio of sums)
@@ -18,7 +19,7 @@ in the table, marked, and never share an axis with the others.
 
 Where nothing says who engaged, all rows are the log IRR of being referred, and the conditional designs are left out.
 
-Builds on pipeline.contrasts, pipeline.effect, pipeline.resampling.
+Builds on pipeline.contrasts, pipeline.effect, pipeline.later_referral, pipeline.resampling.
 """
 
 from itertools import product
@@ -27,14 +28,15 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from pipeline.contrasts import CENSORED, PRIMARY, Fit, Trials, assemble_trials, fit_contrast, fit_outcome, refit_contrasts
+from pipeline.contrasts import PRIMARY, Fit, Trials, assemble_trials, fit_contrast, fit_outcome, refit_contrasts
 from pipeline.effect import complier_interval, complier_inverse, fit_within, group_totals, refit_within
 from pipeline.errors import InputError
+from pipeline.later_referral import CENSORED, add_censored, later_shares, net_ratio
 from pipeline.model_checks import keep_trials
 from pipeline.resampling import Start, draw_multiplicities, normal_interval, refit_together, start_from
 
 COLUMNS = ["months_after", "washout_days", "accept_from", "comparison", "estimator", "is_valid", "is_primary", "estimate", "std_error", "ci_low", "ci_high", "n_people"]
-INVALID = {"naive": "none", "fixed_effects": "not_yet_referred", "referred_later": "referred_later"}
+INVALID = {"censored": "not_yet_referred", "naive": "none", "fixed_effects": "not_yet_referred", "referred_later": "referred_later"}
 
 
 def estimate_specifications(sources: dict, panel, accept_from: float, sensitivity, confidence: float, seed: int, processes: int, is_linked_here: bool = True) -> pd.DataFrame:
@@ -114,28 +116,26 @@ def describe_row(estimator: str, interval: dict, trials: Trials, washout_days: i
 
 
 def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float) -> dict[str, dict]:
-    """Return the complier estimate and interval of each estimator that needs no assumption on who engages."""
+    """Return the complier estimate and interval of each estimator that needs no assumption on who engages, and of the censored one.
+
+    All but `followed` and `censored` are net of comparison people's own later referrals, each by the share under its own weights.
+    """
+    trials = add_censored(trials)
     fit = fit_contrast(trials, trials.is_referred, [PRIMARY, CENSORED])
     if fit is None:
         return {}
-    plain = fit_outcome(trials, trials.is_referred, np.ones(len(fit.weights)), PRIMARY)
+    ones = np.ones(len(fit.weights))
+    plain = fit_outcome(trials, trials.is_referred, ones, PRIMARY)
     X = np.column_stack([trials.design, trials.is_referred])
     start = start_from("poisson", X, trials.exposure[PRIMARY], plain)
     X = X.astype(np.float32)
-    points = {
-        "doubly_robust": fit.coefficients[PRIMARY][-1],
-        "censored": fit.coefficients[CENSORED][-1],
-        "weights_only": weighted_log_ratio(trials, fit.weights),
-        "outcome_regression": plain[-1],
-    }
+    points = describe_contrasts(trials, fit.weights, ones, {name: beta[-1] for name, beta in fit.coefficients.items()}, plain[-1])
     drawn = {name: [] for name in points}
     for multiplicity in multiplicities:
         often = multiplicity[trials.person]
         ((weights, deltas),) = refit_contrasts(trials, [fit], often)
-        drawn["doubly_robust"].append(deltas[PRIMARY])
-        drawn["censored"].append(deltas[CENSORED])
-        drawn["weights_only"].append(weighted_log_ratio(trials, weights * often))
-        drawn["outcome_regression"].append(refit_unweighted(trials, X, often, start))
+        for name, value in describe_contrasts(trials, weights * often, often, deltas, refit_unweighted(trials, X, often, start)).items():
+            drawn[name].append(value)
     if not trials.knows_engaged:
         return {name: dict(estimate=float(point)) | normal_interval(point, np.array(drawn[name]), confidence) for name, point in points.items()}
     once = group_totals(trials, PRIMARY, np.ones((1, multiplicities.shape[1])))
@@ -143,6 +143,18 @@ def estimate_valid(trials: Trials, multiplicities: np.ndarray, confidence: float
     return {
         name: complier_interval(float(complier_inverse(*once, point)[0]), complier_inverse(*totals, np.array(drawn[name])), confidence)
         for name, point in points.items()
+    }
+
+
+def describe_contrasts(trials: Trials, weights: np.ndarray, often: np.ndarray, deltas: dict[str, float], plain: float) -> dict[str, float]:
+    """Return the log IRR of referral by each estimator in a sample: odds `weights` times frequencies, frequencies, deltas and the unweighted contrast."""
+    weighted, unweighted = (float(later_shares(trials, one, [PRIMARY])[0]) for one in (weights, often))
+    return {
+        "doubly_robust": float(net_ratio(deltas[PRIMARY], weighted)),
+        "followed": float(deltas[PRIMARY]),
+        "censored": float(deltas[CENSORED]),
+        "weights_only": float(net_ratio(weighted_log_ratio(trials, weights), weighted)),
+        "outcome_regression": float(net_ratio(plain, unweighted)),
     }
 
 

@@ -79,7 +79,8 @@ def test_sums_of_the_audit_are_right_by_hand():
 def test_a_start_does_only_what_is_missing_and_shares_cover_everything_once():
     worlds = list(list_worlds().values())[:2]
     done = pd.DataFrame({"world": [worlds[0].name] * 3, "replicate": [1, 2, 9]})
-    planned = [(world.name, one, only) for share in ((1, 2), (2, 2)) for world, batch, only in plan_batches(worlds, done, 10, 14, share) for one in batch]
+    batches = [batch for share in ((1, 2), (2, 2)) for batch in plan_batches(worlds, done, 10, 14, share)]
+    planned = [(world.name, one, batch.primary_only) for batch in batches for world in batch.worlds for one in batch.replicates]
     assert len(planned) == len(set(planned)) == 2 * 14 - 3
     assert not {(worlds[0].name, one) for one in (1, 2, 9)} & {entry[:2] for entry in planned}
     assert {one for _, one, only in planned if only} == {11, 12, 13, 14}
@@ -92,7 +93,7 @@ def test_an_audit_that_was_stopped_goes_on(tmp_path, monkeypatch):
     arguments = ["--folder", str(tmp_path), "--processes", "1", "--draws", "5", "--primary", "3"]
     main([*arguments, "--replicates", "2"])
     before = read_batches(tmp_path)
-    (tmp_path / "small" / "00004_00005.unfinished").write_text("a batch that a stop cut short")
+    (tmp_path / "primary_00004_00005_0.parquet.unfinished").write_text("a batch that a stop cut short")
     main([*arguments[:-1], "4", "--replicates", "2"])
     after = read_batches(tmp_path)
     assert sorted(after["replicate"].unique()) == [1, 2, 3, 4]

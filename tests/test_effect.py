@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from trial_frames import cohort_row, make_cohort, make_panel, random_trials
 
 from pipeline.claims import claims_table, share_difference
-from pipeline.contrasts import CENSORED, OUTCOMES, PRIMARY, assemble_trials, fit_contrast, refit_contrasts, sum_follow_up
+from pipeline.contrasts import OUTCOMES, PRIMARY, assemble_trials, fit_contrast, refit_contrasts, sum_follow_up
 from pipeline.effect import complier_interval, complier_inverse, detectable_difference, effect_rows, fit_effects, group_totals, list_persons, log_irr, resample_effects
 from pipeline.errors import InputError
 from pipeline.model_checks import HEAVIEST, at_least, at_most, control_checks, influence
@@ -28,7 +28,7 @@ def trials():
 
 @pytest.fixture(scope="module")
 def fits(trials):
-    return fit_effects(trials, (PRIMARY, "n_caller", CENSORED))
+    return fit_effects(trials, (PRIMARY, "n_caller"))
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +65,6 @@ def test_nobody_in_the_claim_gives_no_rows_and_too_short_a_panel_is_said():
         sum_before_after(cohort, panel, 2, OUTCOMES)
     with pytest.raises(InputError, match="months_after"):
         sum_follow_up(cohort, panel, 3)
-
-
-def test_the_censored_variant_stops_before_the_month_of_the_own_later_referral():
-    """Index day 10 March; referred on 20 April, in month 1: only month 0 (2 contacts, 30 days) is followed."""
-    later = cohort_row("bea", "not_yet_referred", next_referred_on=pd.Timestamp("2018-04-20"))
-    sums = sum_follow_up(make_cohort(cohort_row("ada"), later), make_panel([1, 1, 1], [2, 7, 5], first_month=0), 3).set_index("trial_id")
-    assert sums.loc[1, [PRIMARY, CENSORED, "exposure_days_censored"]].tolist() == [3, 3, 90]
-    assert sums.loc[2, [PRIMARY, CENSORED, "exposure_days", "exposure_days_censored"]].tolist() == [14, 2, 90, 30]
 
 
 def test_the_complier_effect_by_hand():
@@ -168,7 +160,7 @@ def test_every_row_that_the_report_needs_is_there_once(trials, fits, draws):
         (PRIMARY, "not_yet_referred", "sequential_trials", "referral"),
         (PRIMARY, "not_yet_referred", "complier", "engaged"),
         (PRIMARY, "not_yet_referred", "complier_unengaged_0.9", "engaged"),
-        (PRIMARY, "not_yet_referred", "complier_censored", "engaged"),
+        (PRIMARY, "not_yet_referred", "complier_followed", "engaged"),
         (PRIMARY, "not_yet_referred", "sequential_trials", "never_engaged"),
         (PRIMARY, "not_yet_referred", "sequential_trials", "engaged"),
         (PRIMARY, "never_engaged", "lagged_outcome", "engaged"),

@@ -91,7 +91,8 @@ def test_a_panel_of_another_scheme_gives_the_effect_that_was_put_into_it():
     assert set(balance_tables(cohort, 0.1)["comparison"]) == {"not_yet_referred"}
     trials = assemble_trials(cohort, months_around(cohort, ready, 24, 12, 0), list_persons(cohort), 12)
     fits = fit_effects(trials)
-    assert not trials.knows_engaged and list(fits.referral.coefficients) == ["n_contacts", "n_contacts_censored"]
-    assert fits.referral.coefficients["n_contacts_censored"][-1] == pytest.approx(np.log(0.5), abs=0.25)
-    # Comparison people who start later themselves hide part of the effect unless they are followed until then only.
-    assert fits.referral.coefficients["n_contacts"][-1] > fits.referral.coefficients["n_contacts_censored"][-1]
+    found = fits.ratios.referral
+    assert not trials.knows_engaged and list(found) == ["n_contacts", "n_contacts_followed"]
+    assert found["n_contacts"] == pytest.approx(np.log(0.5), abs=0.25)
+    # Comparison people who start later themselves hide part of the effect until it is taken off.
+    assert found["n_contacts_followed"] > found["n_contacts"]

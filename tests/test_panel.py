@@ -108,6 +108,18 @@ def test_each_outcome_counts_its_own_contacts():
     assert panel.loc[panel["month"] != 0, OUTCOMES].to_numpy().sum() == 0
 
 
+def test_what_follows_the_own_referral_is_counted_to_the_day():
+    """Index day 10 June, a contact a day, referred on 20 August, whose own contacts still belong to before: 21 days of
+    the third month and all of the others are later. Gone on 1 November, later ends too."""
+    trials = trials_on("2018-06-10").assign(next_referred_on=pd.Timestamp("2018-08-20"))
+    panel = panel_of(every_day(), trials).set_index("month")
+    assert panel.loc[[-1, 0, 1, 2, 3], "n_contacts_later"].tolist() == [0, 0, 0, 21, 30]
+    assert (panel["n_contacts_later"] == panel["exposure_days_later"]).all() and (panel["n_caller_later"] == panel["n_contacts_later"]).all()
+    left = panel_of(every_day(), trials, exit_table(("ada", "2018-11-01", None, "death"))).set_index("month")
+    assert left["n_contacts_later"].sum() == (pd.Timestamp("2018-10-31") - pd.Timestamp("2018-08-20")).days == left["exposure_days_later"].sum()
+    assert panel_of(every_day(), trials_on("2018-06-10")).filter(like="_later").to_numpy().sum() == 0
+
+
 def test_the_panel_counts_as_many_contacts_as_the_links_it_came_from():
     _, tables = simulated_world()
     cohort = cohort_of_world(tables)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.contrasts import CENSORED, OUTCOMES, Trials, orthogonal
+from pipeline.contrasts import OUTCOMES, Trials, orthogonal
 
 DAYS = 30
 
@@ -41,8 +41,7 @@ def random_trials(n=1200, log_irr=-0.5, seed=3, share_engaged=0.6):
     days = rng.integers(200, 366, n).astype(float)
     contacts = rng.poisson(np.exp(0.5 + 0.6 * x + log_irr * is_referred) * days / 365).astype(float)
     design = orthogonal(np.column_stack([np.ones(n), x, x**2]))
-    names = [*OUTCOMES, CENSORED]
     return Trials(
         np.arange(n), np.arange(n) // 2, np.zeros(n, int), is_referred, is_engaged, design, ["intercept", "x", "x_squared"],
-        {name: contacts for name in names}, {name: days for name in names},
+        {name: contacts for name in OUTCOMES}, {name: days for name in OUTCOMES}, {name: np.zeros(n) for name in [*OUTCOMES, "exposure_days"]},
     )  # fmt: skip
