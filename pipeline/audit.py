@@ -16,6 +16,7 @@ from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
 from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
+from pipeline.influence import with_draws
 from pipeline.later_referral import CENSORED, FOLLOWED, add_censored
 from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
 from pipeline.resampling import draw_multiplicities, normal_interval
@@ -91,18 +92,19 @@ def sequential_trials(trials: Trials, fits: Fits | None, draws: int, seed: int, 
         return [flagged_row(label, "not estimable: the arms cannot be compared", size) for label in labels.values()]
     resampled = resample_effects(trials, fits, draw_multiplicities(trials.person.max() + 1, draws, seed))
     ratios = fits.ratios
-    found = {("sequential_trials", one): interval_of(getattr(ratios, one), getattr(resampled, one)) for one in ("engaged", "never_engaged")}
+    found = {("sequential_trials", one): interval_of(getattr(ratios, one), getattr(resampled, one), with_draws(getattr(fits.df, one), draws)) for one in ("engaged", "never_engaged")}
+    df = with_draws(fits.df.referral[PRIMARY], draws)
     for suffix, outcome in ways.items():
         # To cut off at the own referral is a way of its own to be rid of it, and stands in the audit without the other.
-        found[f"sequential_trials{suffix}", "referral"] = interval_of(ratios.referral[outcome], resampled.referral[outcome])
-        found[f"complier{suffix}", "engaged"] = complier_interval(*complier_draws(trials, fits, resampled, outcome), CONFIDENCE)
+        found[f"sequential_trials{suffix}", "referral"] = interval_of(ratios.referral[outcome], resampled.referral[outcome], df)
+        found[f"complier{suffix}", "engaged"] = complier_interval(*complier_draws(trials, fits, resampled, outcome), CONFIDENCE, df)
     counted = dict(n_people=size.n_people, n_person_months=size.n_person_months)
     return [label._asdict() | found[name] | counted | dict(status="estimated" if np.isfinite(found[name]["estimate"]) else "not estimable") for name, label in labels.items()]
 
 
-def interval_of(point: float, drawn: np.ndarray) -> dict:
-    """Return estimate, std_error, ci_low, ci_high and p_value of a log ratio from its draws."""
-    return dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE)
+def interval_of(point: float, drawn: np.ndarray, df: float) -> dict:
+    """Return estimate, std_error, ci_low, ci_high and p_value of a log ratio from its draws and degrees of freedom."""
+    return dict(estimate=point) | normal_interval(point, drawn, CONFIDENCE, df)
 
 
 def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fits | None) -> list[dict]:

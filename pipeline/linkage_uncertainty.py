@@ -3,7 +3,7 @@
 Each draw of `link_draws` goes through cohort, panel, weights and models; Rubin's rules put the draws together. The
 variance within a draw is the infinitesimal jackknife over persons with the weights as given (Jaeckel 1972), times one
 factor per estimand that brings it to the resampled variance of the accepted links, so that no draw needs resamples of
-its own. Builds on pipeline.cohort, panel, contrasts, effect, later_referral, link_draws and multiple_imputation.
+its own. Builds on pipeline.cohort, panel, contrasts, effect, influence, link_draws and multiple_imputation.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from pipeline.cohort import build_cohort
 from pipeline.contrasts import PRIMARY, Fit, Trials, assemble_trials, fit_contrast
 from pipeline.effect import Draws, Fits, complier_draws, complier_inverse, group_totals, list_persons, log_irr
 from pipeline.errors import InputError
-from pipeline.later_referral import later_shares, net_ratio
+from pipeline.influence import influence_of_people, influence_of_total, net_influence
 from pipeline.link_draws import people_of_draw
 from pipeline.multiple_imputation import pool_draws, t_interval
 from pipeline.panel import build_panel
@@ -56,35 +56,6 @@ def estimate_effects(trials: Trials, fit: Fit | None, is_net: bool = True) -> Es
     change = ((engaged * by_engaged + never * by_never) / np.exp(delta) - without * moved - never * by_never) / engaged - inverse * by_engaged
     engaged_variance = (change**2).sum() / inverse**2 if inverse > 0 else np.nan
     return Estimates(delta, float(log_irr(inverse)), float((moved**2).sum()), engaged_variance, n_people)
-
-
-def influence_of_people(trials: Trials, fit: Fit, n_people: int) -> np.ndarray:
-    """Return by how much each person, counted once more, moves the log IRR of referral, the odds weights as given."""
-    used = (fit.weights > 0) & (trials.exposure[PRIMARY] > 0)
-    X = np.column_stack([trials.design, fit.treated])[used]
-    mean = trials.exposure[PRIMARY][used] * np.exp(X @ fit.coefficients[PRIMARY])
-    weights = fit.weights[used]
-    information = (X * (weights * mean)[:, None]).T @ X
-    moved = X @ np.linalg.solve(information, np.eye(X.shape[1])[-1]) * weights * (trials.outcomes[PRIMARY][used] - mean)
-    return np.bincount(trials.person[used], moved, n_people)
-
-
-def net_influence(trials: Trials, fit: Fit, n_people: int) -> tuple[float, np.ndarray]:
-    """Return the log IRR of referral net of later referrals, and by how much each person moves it: through A / C and through s."""
-    ratio, share = np.exp(fit.coefficients[PRIMARY][-1]), later_shares(trials, fit.weights, [PRIMARY])[0]
-    compared = fit.weights * ~trials.is_referred
-    made = compared @ trials.outcomes[PRIMARY]
-    moved_share = np.bincount(trials.person, compared * (trials.later[PRIMARY] - share * trials.outcomes[PRIMARY]) / made, n_people)
-    moved = (ratio * influence_of_people(trials, fit, n_people) + moved_share * (ratio - 1) / (1 - share)) / (ratio - share)
-    return float(net_ratio(np.log(ratio), share)), moved
-
-
-def influence_of_total(trials: Trials, group: np.ndarray, n_people: int) -> np.ndarray:
-    """Return by how much each person moves the log of a group's contacts at full exposure (see effect.group_totals)."""
-    if not trials.outcomes[PRIMARY][group].any():
-        return np.zeros(n_people)
-    counts, days = trials.outcomes[PRIMARY][group], trials.exposure[PRIMARY][group]
-    return np.bincount(trials.person[group], 1 / group.sum() + counts / counts.sum() - days / days.sum(), n_people)
 
 
 def estimate_draw(draw: int, tables: tuple, contact_facts, referral_facts, study, claim, panel, is_net: bool = True) -> Estimates:
@@ -131,7 +102,7 @@ def pool_linkage(drawn: pd.DataFrame, trials: Trials, fits: Fits, draws: Draws, 
         factor = resampled[estimand] / getattr(accepted, f"{estimand}_variance")
         # Never less than of the accepted links: doubt about them must not narrow the interval.
         within = np.maximum(factor * drawn[f"{estimand}_variance"], resampled[estimand])
-        pooled = pool_draws(drawn[estimand], within, max(before["n_people"] - 1, 1))
+        pooled = pool_draws(drawn[estimand], within, fits.df.referral[PRIMARY])
         after = t_interval(before["estimate"], pooled["total"], pooled["df"], confidence)
         if not np.isfinite(before["ci_high"]):
             after["ci_high"] = before["ci_high"]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import expit, stdtr, stdtrit
 
 # Twice what a step can still gain in likelihood, which is the squared distance to the optimum in (Poisson) standard
 # errors: quadratic convergence leaves far less after the step. A separated column drifts without gain and stops nobody.
@@ -153,16 +153,16 @@ def refit(family: str, X, y, weights, start, offset=0.0) -> np.ndarray:
     return np.full(len(beta), np.nan)
 
 
-def normal_interval(estimate: float, draws: np.ndarray, confidence: float) -> dict:
-    """Return std_error, ci_low, ci_high, p_value of a log ratio: the draws give the standard error, the normal the width.
+def normal_interval(estimate: float, draws: np.ndarray, confidence: float, df: float = np.inf) -> dict:
+    """Return std_error, ci_low, ci_high, p_value of a log ratio: the draws give the standard error, t with `df` the width.
 
     Everything is NaN where the estimate or a draw is not finite.
     """
     if not (np.isfinite(estimate) and np.isfinite(draws).all()):
         return dict(std_error=np.nan, ci_low=np.nan, ci_high=np.nan, p_value=np.nan)
     std_error = draws.std(ddof=1)
-    width = ndtri(0.5 + confidence / 2) * std_error
-    p_value = 2 * ndtr(-abs(estimate) / std_error) if std_error > 0 else np.nan
+    width = stdtrit(df, 0.5 + confidence / 2) * std_error
+    p_value = 2 * stdtr(df, -abs(estimate) / std_error) if std_error > 0 else np.nan
     return dict(std_error=std_error, ci_low=estimate - width, ci_high=estimate + width, p_value=p_value)
 
 
