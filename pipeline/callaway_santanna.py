@@ -77,13 +77,18 @@ class Cell(NamedTuple):
     exposed: np.ndarray
 
 
-def treated_cells(wide: Wide, controls: str = "not_yet") -> Iterator[Cell]:
-    """Yield every treated cell that has a base period and controls; `controls` is not_yet or never."""
-    for cohort in np.unique(wide.cohort[wide.cohort != NEVER]):
+def treated_cells(wide: Wide, controls: str = "not_yet", leads: bool = False) -> Iterator[Cell]:
+    """Yield every treated cell that has a base period and controls; `controls` is not_yet or never.
+
+    With `leads` the periods before the base come too, against people untreated by the start (did's universal base).
+    """
+    for cohort in np.unique(wide.cohort[wide.cohort <= wide.periods.max(initial=0)]):
         base = np.searchsorted(wide.periods, cohort) - 1
         members = np.flatnonzero(wide.cohort == cohort)
-        for column in range(base + 1, len(wide.periods)) if base >= 0 else ():
-            others = np.flatnonzero(wide.cohort == NEVER if controls == "never" else wide.cohort > wide.periods[column])
+        columns = [*(range(base) if leads else ()), *range(base + 1, len(wide.periods))] if base >= 0 else []
+        for column in columns:
+            untreated_by = max(wide.periods[column], cohort)
+            others = np.flatnonzero(wide.cohort == NEVER if controls == "never" else wide.cohort > untreated_by)
             (after, d_after), (before, d_before) = (rate_and_influence(wide, members, at) for at in (column, base))
             (level, d_level), (start, d_start) = (rate_and_influence(wide, others, at) for at in (column, base))
             effect = (after - before) - (level - start)
@@ -112,37 +117,67 @@ def add_cells(wide: Wide, controls: str = "not_yet") -> Aggregate:
     return Aggregate(cells, total, influence, counted, exposed)
 
 
+KEYS = {"event": lambda cell: cell.period - cell.cohort, "cohort": lambda cell: cell.cohort, "calendar": lambda cell: cell.period, "simple": lambda cell: 0}
+
+
+class Sums(NamedTuple):
+    """The cells of one key added up; arrays are per person."""
+
+    total: float  # sum of exposure x ATT
+    influence: np.ndarray  # of each person on total
+    counted: np.ndarray
+    exposed: np.ndarray
+    members: np.ndarray  # positions of the people in the last cohort added
+    n_cells: int
+
+
+def sum_cells_by(wide: Wide, key, controls: str = "not_yet", leads: bool = False) -> dict[int, Sums]:
+    """Return the cells of each value of `key` (a function of the cell) added up, in order; with `leads` periods before the start too."""
+    totals, n_people = {}, len(wide.cohort)
+    for cell in treated_cells(wide, controls, leads):
+        name = key(cell)
+        one = totals.get(name) or Sums(0.0, np.zeros(n_people), np.zeros(n_people), np.zeros(n_people), cell.members, 0)
+        time = cell.exposed.sum()
+        one.influence[cell.members] += time * cell.own + cell.exposed * cell.effect
+        one.influence[cell.others] += time * cell.theirs
+        one.counted[cell.members] += cell.counted
+        one.exposed[cell.members] += cell.exposed
+        totals[name] = one._replace(total=one.total + time * cell.effect, n_cells=one.n_cells + 1)
+    return {name: totals[name] for name in sorted(totals)}
+
+
+def mean_of(sums: Sums) -> tuple[float, np.ndarray]:
+    """Return the mean ATT per unit of exposure and the influence of each person on it; shares of cohorts are random, as in R's did."""
+    exposed = sums.exposed.sum()
+    mean = sums.total / exposed
+    return mean, (sums.influence - mean * sums.exposed) / exposed
+
+
+def mean_over(sums: dict[int, Sums], by: str) -> tuple[float, np.ndarray]:
+    """Return the mean over keys and the influence of each person on it: cohorts by their size, event times and calendar periods each alike."""
+    means, influences = (np.array(part) for part in zip(*(mean_of(one) for one in sums.values())))
+    shares = np.full(len(means), 1 / len(means))
+    if by != "cohort":
+        return float(shares @ means), shares @ influences
+    sizes = np.array([len(one.members) for one in sums.values()], float)
+    shares = sizes / sizes.sum()
+    overall, influence = float(shares @ means), shares @ influences
+    for one, mean in zip(sums.values(), means):  # who is in which cohort is random too
+        influence[one.members] += (mean - overall) / sizes.sum()
+    return overall, influence
+
+
 def mean_effects_by(wide: Wide, by: str, controls: str = "not_yet") -> pd.DataFrame:
     """Return the mean ATT per period since the start, per cohort or per calendar period: key, estimate, std_error, n_cells.
 
     `by` is event, cohort or calendar; within a key cells weigh by exposure, whose shares are random, as in R's did.
     The last row, key missing, is the overall mean: of cohorts by their size, of event times and calendar periods each alike.
     """
-    keys = {"event": lambda cell: cell.period - cell.cohort, "cohort": lambda cell: cell.cohort, "calendar": lambda cell: cell.period}
-    totals, n_people = {}, len(wide.cohort)
-    for cell in treated_cells(wide, controls):
-        one = totals.setdefault(keys[by](cell), dict(total=0.0, influence=np.zeros(n_people), exposed=np.zeros(n_people), n_cells=0, members=cell.members))
-        time = cell.exposed.sum()
-        one["total"] += time * cell.effect
-        one["influence"][cell.members] += time * cell.own + cell.exposed * cell.effect
-        one["influence"][cell.others] += time * cell.theirs
-        one["exposed"][cell.members] += cell.exposed
-        one["n_cells"] += 1
-    if not totals:
+    sums = sum_cells_by(wide, KEYS[by], controls)
+    if not sums:
         raise NotEstimable("nobody is seen both before and after a start while others are untreated")
-    ordered = sorted(totals)
-    means = np.array([totals[key]["total"] / totals[key]["exposed"].sum() for key in ordered])
-    influences = np.stack([(totals[key]["influence"] - mean * totals[key]["exposed"]) / totals[key]["exposed"].sum() for key, mean in zip(ordered, means)])
-    shares = np.full(len(ordered), 1 / len(ordered))
-    if by == "cohort":
-        sizes = np.array([len(totals[key]["members"]) for key in ordered], float)
-        shares = sizes / sizes.sum()
-    overall = shares @ means
-    influence = shares @ influences
-    if by == "cohort":  # who is in which cohort is random too
-        for key, mean in zip(ordered, means):
-            influence[totals[key]["members"]] += (mean - overall) / sizes.sum()
-    rows = [(key, mean, clustered_error(one, correct=False), totals[key]["n_cells"]) for key, mean, one in zip(ordered, means, influences)]
+    overall, influence = mean_over(sums, by)
+    rows = [(key, mean, clustered_error(one, correct=False), sums[key].n_cells) for key, (mean, one) in zip(sums, map(mean_of, sums.values()))]
     rows.append((np.nan, overall, clustered_error(influence, correct=False), sum(row[3] for row in rows)))
     return pd.DataFrame(rows, columns=["key", "estimate", "std_error", "n_cells"])
 

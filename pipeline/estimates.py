@@ -118,7 +118,7 @@ def clustered_error(influence: np.ndarray, person: np.ndarray | None = None, cor
     variance by n / (n - 1) people, as pyfixest, fixest and Stata do.
     """
     per_person = influence if person is None else np.bincount(person, influence)
-    n_people = len(per_person) if person is None else len(np.unique(person))
+    n_people = len(per_person) if person is None else np.count_nonzero(np.bincount(person))
     if n_people < 2:
         raise NotEstimable("fewer than two people")
     return float(np.sqrt(per_person @ per_person * (n_people / (n_people - 1) if correct else 1.0)))

@@ -21,7 +21,7 @@ Builds on pipeline.staggered, pipeline.estimates and pipeline.glm.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from pipeline.estimates import Label, NotEstimable, clustered_error, result_row
 from pipeline.glm import NotConverged, fit_poisson
@@ -214,11 +214,39 @@ def mean_difference(fit: Untreated, family: str, rows: np.ndarray | None = None)
     return difference, error_of(fit, influence)
 
 
+def estimate_leads(data: Staggered, first: int, last: int, per_block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (first period of each block, log ratios, covariance) before the start, where nothing should have happened yet.
+
+    The untreated rows alone, with an indicator for each block of `per_block` periods from `first` to `last` (both below
+    nought, counted from the start; earlier periods are the reference), as Borusyak, Jaravel & Spiess (2024) test
+    parallel trends. Raises NotEstimable when a block holds no contacts or nothing is left to compare with.
+    """
+    data, _ = only_comparable(data)
+    data, _ = with_events(data)
+    data = data.keep(~data.is_treated)
+    since = np.where(data.cohort <= data.period.max(initial=0), data.period - data.cohort, first - 1)
+    starts = np.arange(first, last + 1, per_block)
+    leads = [((since >= start) & (since < start + per_block)).astype(float) for start in starts]
+    if not all(lead @ data.counted > 0 for lead in leads):
+        raise NotEstimable("a block before the start holds no contacts")
+    X = hstack([csr_array(np.column_stack(leads)), two_way_design(data)]).tocsr()
+    cells, y, e = add_up_cells(data, X, "poisson")
+    beta, information = fit_poisson_sparse(cells, y, e)
+    residual = data.counted - data.exposure * np.exp(X @ beta)
+    influence = X.multiply(residual[:, None]) @ information[:, : len(leads)]
+    person = np.unique(data.person, return_inverse=True)[1]
+    per_person = np.stack([np.bincount(person, column) for column in np.asarray(influence).T], axis=1)
+    n_people = len(per_person)
+    if np.linalg.matrix_rank(per_person) < len(leads):
+        raise NotEstimable("the periods before the start cannot be told apart from cohorts and calendar")
+    return starts, beta[: len(leads)], per_person.T @ per_person * n_people / (n_people - 1)
+
+
 def error_of(fit: Untreated, influence: np.ndarray) -> float:
     """Return the error clustered by person, with the factor (rows - 1) / (rows - parameters) of fixest."""
     n_rows = len(influence)
     factor = (n_rows - 1) / max(n_rows - fit.n_parameters, 1)
-    return clustered_error(influence, np.unique(fit.data.person, return_inverse=True)[1]) * np.sqrt(factor)
+    return clustered_error(influence, fit.data.person) * np.sqrt(factor)
 
 
 def influence_through_fit(fit: Untreated, slope: np.ndarray, residual: np.ndarray) -> np.ndarray:

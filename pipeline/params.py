@@ -142,6 +142,19 @@ class Effect(Section):
     later_referrals: Literal["removed", "followed"]
 
 
+class Staggered(Section):
+    unit: Literal["auto", "month", "quarter", "half"]
+    people_per_start: Count
+    block_months: Months
+
+    @model_validator(mode="after")
+    def blocks_fit(self):
+        """Hold the blocks to whole half-years, so that every unit fits into them."""
+        if self.block_months % 6:
+            raise ValueError("block_months must be 6, 12 or another multiple of 6")
+        return self
+
+
 class PassMarks(Section):
     balance_at_most: Annotated[float, Field(gt=0)]
     effective_comparisons_at_least: Count
@@ -195,6 +208,7 @@ class Parameters(Section):
     clerical_review: ClericalReview | None = None
     panel: Panel | None = None
     effect: Effect | None = None
+    staggered: Staggered | None = None
     pass_marks: PassMarks | None = None
     sensitivity: Sensitivity | None = None
     disclosure: Disclosure | None = None

@@ -1,6 +1,6 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.wording
+Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts), pipeline.wording
 (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_linkage, report_tables, report_uncertainty, wording
+from pipeline import report_linkage, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
@@ -47,6 +47,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     never = wording.find_effect(effects, "sequential_trials", "never_engaged")
     failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
     months = parameters.panel.months_after
+    staggered = tables.get("staggered_effects", pd.DataFrame())
     shown = referral if complier is None else complier
     figures = {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures}
     return {
@@ -76,6 +77,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
+        "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact),
+        "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
         "uncertainty_section": report_uncertainty.write_section(tables, (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")),
     }
 

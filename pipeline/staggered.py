@@ -48,8 +48,9 @@ def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariate
 
     `panel`: person_id, index_month (NaT: never treated), month (dates), exposure_days and the column `outcome`; rows
     without exposure are left out, and months need not be complete. The period that holds index_month counts as
-    treated, although part of it may lie before. Exposure is in days, or without `in_days` in months observed, however
-    long: publications that take means of monthly counts do that, and a February then weighs as much as a March.
+    treated, although part of it may lie before. Exposure is in days, or without `in_days` in months, a month counting as
+    the share of its days that was exposed: publications that take means of monthly counts do that, and a February then
+    weighs as much as a March.
     Raises InputError for a panel that is no such thing.
     """
     check_panel(panel, outcome, covariates)
@@ -60,8 +61,8 @@ def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariate
         "period": (months // MONTHS_IN[unit]).astype("int32").to_numpy(),
         "cohort": (start // MONTHS_IN[unit]).fillna(NEVER).astype("int64").to_numpy(),
         "counted": panel[outcome].to_numpy(float),
-        "exposure": panel["exposure_days"].to_numpy(float) if in_days else (panel["exposure_days"] > 0).to_numpy(float),
-        "person_months": panel["exposure_days"].to_numpy(float) / DAYS_IN_MONTH if in_days else 1.0,
+        "exposure": panel["exposure_days"].to_numpy(float) if in_days else exposed_months(panel),
+        "person_months": panel["exposure_days"].to_numpy(float) / DAYS_IN_MONTH if in_days else exposed_months(panel),
         **{name: panel[name].to_numpy(float) for name in covariates},
     })
     table = table[table["exposure"] > 0]
@@ -70,13 +71,19 @@ def collapse(panel: pd.DataFrame, outcome: str, unit: str = "quarter", covariate
     return Staggered(*(sums[name].to_numpy() for name in ("person", "cohort", "period", "counted", "exposure", "person_months")), values)
 
 
+def exposed_months(panel: pd.DataFrame) -> np.ndarray:
+    """Return the share of each calendar month's days that was exposed."""
+    return panel["exposure_days"].to_numpy(float) / panel["month"].dt.days_in_month.to_numpy(float)
+
+
 def check_panel(panel: pd.DataFrame, outcome: str, covariates) -> None:
     """Raise InputError when the panel lacks a column, repeats a person-month, or gives a person two starts or covariates."""
     wanted = ["person_id", "index_month", "month", "exposure_days", outcome, *covariates]
     missing = [name for name in wanted if name not in panel]
     if missing:
         raise InputError(f"Table panel: no column {', '.join(missing)}.")
-    constant = panel.groupby("person_id")[["index_month", *covariates]].nunique(dropna=False).max()
+    kept = panel[["person_id", "index_month", *covariates]].drop_duplicates()
+    constant = kept.groupby("person_id")[["index_month", *covariates]].nunique(dropna=False).max()
     InputError.collect([
         *(f"Table panel: the column {name} differs between the months of a person. It must be one value per person." for name in constant.index[constant > 1]),
         *(["Table panel: a person has two rows for one month. Add their counts first."] if panel.duplicated(["person_id", "month"]).any() else []),
