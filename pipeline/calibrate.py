@@ -15,6 +15,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from pipeline.audit import DRAWS, run_replicate, summarise
+from pipeline.audit_pairs import pair_designs
 from pipeline.audit_worlds import World, list_worlds
 from pipeline.errors import InputError
 
@@ -112,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     if rows.empty:
         raise InputError(f"calibrate: nothing is finished in {chosen.folder}.")
     summarise(rows).to_csv(chosen.folder / "summary.csv", index=False, float_format="%.6g")
+    pair_designs(rows).to_csv(chosen.folder / "pairs.csv", index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":

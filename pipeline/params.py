@@ -178,6 +178,33 @@ class Sensitivity(Section):
     draws: Annotated[int, Field(ge=20, le=100_000)]
 
 
+class Plan(Section):
+    fixed_on: Day
+    audit: Annotated[str, Field(min_length=1)]
+    comparison: Literal["not_yet_referred"]
+    estimator: Annotated[str, Field(min_length=1)]
+    estimand: Literal["referral"]
+    outcome: Annotated[str, Field(min_length=1)]
+    engaged_by: Annotated[str, Field(min_length=1)]
+    later_referrals: Literal["removed", "followed"]
+    months_before: Months
+    months_after: Months
+    trigger_months: Months
+    washout_days: Annotated[int, Field(ge=0, le=365)]
+    accept_from: Probability
+
+
+class Audit(Section):
+    worlds: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    bias_at_most: Annotated[float, Field(gt=0)]
+    coverage_at_least: Probability
+    false_positives_at_most: Probability
+    beyond_errors: Annotated[float, Field(ge=0)]
+    replicates_at_least: Count
+    coverage_aim: Annotated[list[Probability], Field(min_length=2, max_length=2)]
+    false_positives_aim: Probability
+
+
 class Disclosure(Section):
     threshold: Annotated[int, Field(ge=1)]
     rounding: Annotated[int, Field(ge=1)]
@@ -211,6 +238,8 @@ class Parameters(Section):
     staggered: Staggered | None = None
     pass_marks: PassMarks | None = None
     sensitivity: Sensitivity | None = None
+    plan: Plan | None = None
+    audit: Audit | None = None
     disclosure: Disclosure | None = None
     report: Report | None = None
     record: Record | None = None

@@ -1,7 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts), pipeline.wording
-(sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
+Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts),
+pipeline.report_audit (the plan and the audit of the method), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_linkage, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_linkage, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
@@ -37,7 +37,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     """Return what the template needs: sentences, tables and figures, all made from controlled `tables`.
 
     `tables` holds claims, attrition, effects, decomposition, balance, event_study, model_checks, link_quality,
-    sensitivity, validation_results, parameters, provenance, those of pipeline.report_linkage, and demonstration and
+    sensitivity, validation_results, parameters, provenance, those of pipeline.report_linkage and pipeline.report_audit, and demonstration and
     linkage_truth, empty for real extracts. `not_shown` are the sentences of pipeline.not_shown. `parameters` are the checked parameters; effects holds the primary outcome as "n_contacts".
     """
     effects, claims = tables["effects"], tables["claims"]
@@ -45,7 +45,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     referral = wording.find_effect(effects, "sequential_trials", "referral")
     complier = wording.find_effect(effects, "complier", "engaged")
     never = wording.find_effect(effects, "sequential_trials", "never_engaged")
-    failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"])
+    first = report_audit.write_first_page(tables, parameters, referral if complier is None else complier)
+    failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"]) + first["failures"]
     months = parameters.panel.months_after
     staggered = tables.get("staggered_effects", pd.DataFrame())
     shown = referral if complier is None else complier
@@ -56,11 +57,12 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "banner": BANNER if is_simulated else "",
         "failures": write_list(failures) if failures else "",
         "passes": wording.write_passes(tables["model_checks"], tables["link_quality"]),
-        "answer": wording.write_answer(referral, complier, months, parameters.effect.confidence),
-        "is_inconclusive": shown is not None and wording.name_direction(shown) == "inconclusive",
+        "answer": first["bracket"] or wording.write_answer(referral, complier, months, parameters.effect.confidence),
+        "agreement": first["agreement"],
+        "is_inconclusive": shown is not None and wording.name_direction(first["reach"]) == "inconclusive",
         "inconclusive": wording.write_inconclusive(),
-        "naive_beside": wording.write_naive_beside(claims),
-        "of_100": wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier),
+        "naive_beside": " ".join(filter(None, [wording.write_naive_beside(claims), first["naive"]])),
+        "of_100": first["of_100"] or wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier),
         "claim_sentence": wording.write_claim(claims),
         "shares": wording.write_shares(claims),
         "referred_from": wording.write_date(parameters.claim.referred_from),
@@ -70,8 +72,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "has_claim": claims["reproduced"].notna().any(),
         "has_complier": complier is not None,
         "not_shown": write_list(not_shown) if not_shown else "",
-        "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated)),
-        "cannot_say": write_list(wording.list_cannot_say(claims, referral, is_simulated)),
+        "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated, first["line"])),
+        "cannot_say": write_list(wording.list_cannot_say(claims, first["reach"] if first["line"] else referral, is_simulated)),
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
@@ -79,6 +81,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
         "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact),
         "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
+        "audit_limits": first["limits"],
+        "audit_section": report_audit.write_section(tables, figures, parameters, (TEMPLATES / "audit.md.j2").read_text(encoding="utf-8")),
         "uncertainty_section": report_uncertainty.write_section(tables, (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")),
     }
 

@@ -249,13 +249,18 @@ def write_falsification(row: pd.Series | None) -> str:
     return found + ". This is a clear difference: either engagement is selective, or a referral alone does something, and the effect on those who engaged rests on neither being so."
 
 
-def list_can_say(referral, complier, claims, failures: list[str], is_simulated: bool) -> list[str]:
-    """Return what a reader can say, in the order of importance; little when a pass mark is not met."""
+def list_can_say(referral, complier, claims, failures: list[str], is_simulated: bool, bracket_line: str = "") -> list[str]:
+    """Return what a reader can say, in the order of importance; little when a pass mark is not met.
+
+    `bracket_line` takes the place of the estimates where valid designs disagree (pipeline.bracket_wording).
+    """
     published, reproduced = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced"))
     about = "In this simulated example, " if is_simulated else ""
     lines = []
     if failures:
         lines.append(f"{about}a pass mark set beforehand is not met, so these results do not support a statement about the effect of the scheme.")
+    elif bracket_line:
+        lines.append(f"{about}{bracket_line}")
     elif referral is None:
         lines.append(f"{about}the effect could not be estimated.")
     elif name_direction(referral) == "inconclusive":
