@@ -14,7 +14,8 @@ import pandas as pd
 
 from pipeline.contrasts import PRIMARY, Fit, Trials
 from pipeline.effect import Draws
-from pipeline.estimates import NotEstimable
+from pipeline.estimates import ESTIMATED, NotEstimable
+from pipeline.errors import InputError
 from pipeline.event_study import monthly_rates, monthly_values, relative_to_reference
 from pipeline.honest_bounds import bound_relative_magnitudes, bound_smoothness
 
@@ -70,3 +71,20 @@ def bound_effect(blocks: Blocks, relative: list[float], smooth: list[float], con
         bound_relative_magnitudes(*study, relative, blocks.shares, confidence),
         bound_smoothness(*study, smooth, blocks.shares, confidence),
     ], ignore_index=True)
+
+
+def bounds_table(panel: pd.DataFrame, trials: Trials, fit: Fit, draws: Draws, diagnostics, months_after: int, confidence: float) -> pd.DataFrame:
+    """Return `honest_bounds`: restriction, bound, ci_low, ci_high (log ratio of referral), excludes_no_effect, status.
+
+    `diagnostics` has block_months, relative_magnitudes and smoothness. Where the event study cannot be made, every bound
+    is a row without an interval whose status says why. Later referrals of the comparison are not taken off.
+    """
+    asked = [("relative_magnitudes", bound) for bound in diagnostics.relative_magnitudes] + [("smoothness", bound) for bound in diagnostics.smoothness]
+    try:
+        blocks = study_blocks(panel, trials, fit, draws, diagnostics.block_months, months_after)
+        found = bound_effect(blocks, diagnostics.relative_magnitudes, diagnostics.smoothness, confidence).assign(status=ESTIMATED)
+    except (NotEstimable, InputError) as reason:
+        found = pd.DataFrame(asked, columns=["restriction", "bound"]).assign(ci_low=np.nan, ci_high=np.nan, status=f"not estimable: {reason}")
+    found.loc[found["ci_low"].isna() & found["status"].eq(ESTIMATED), "status"] = "not estimable: no effect at all agrees with the months before"
+    excludes = ((found["ci_low"] > 0) | (found["ci_high"] < 0)).astype(bool)
+    return found.assign(excludes_no_effect=excludes)[["restriction", "bound", "ci_low", "ci_high", "excludes_no_effect", "status"]]

@@ -33,7 +33,7 @@ def monthly_rates(counts: np.ndarray, days: np.ndarray, weights: np.ndarray) -> 
 
 
 def study_months(panel: pd.DataFrame, trials: Trials, fit: Fit, draws: Draws, trigger_months: int, months_after: int, confidence: float) -> tuple[pd.DataFrame, dict]:
-    """Return `event_study` and the joint test of the months before (statistic, p_value, n_months).
+    """Return `event_study` and the joint test of the months before (see joint_test).
 
     Columns month, arm, n_people, contacts_per_person_month, estimate, std_error, ci_low, ci_high; the log ratio
     stands in the rows of the referred, missing in the reference months. `fit` is the contrast of the referred.
@@ -62,7 +62,7 @@ def study_months(panel: pd.DataFrame, trials: Trials, fit: Fit, draws: Draws, tr
                 row |= dict(estimate=estimates[position]) | {name: interval[name] for name in ("std_error", "ci_low", "ci_high")}
             rows.append(row)
     before = (months < 0) & ~is_reference
-    return pd.DataFrame(rows), joint_test(estimates[before], drawn[:, before])
+    return pd.DataFrame(rows), joint_test(estimates[before], drawn[:, before], months[before])
 
 
 def relative_to_reference(rates: dict, is_reference: np.ndarray) -> np.ndarray:
@@ -74,17 +74,19 @@ def relative_to_reference(rates: dict, is_reference: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(ratios), ratios - reference, np.nan)
 
 
-def joint_test(estimates: np.ndarray, drawn: np.ndarray) -> dict:
-    """Return statistic, p_value and n_months of Hotelling's test that all `estimates` are zero.
+def joint_test(estimates: np.ndarray, drawn: np.ndarray, months=()) -> dict:
+    """Return statistic, p_value and n_months of Hotelling's test that all `estimates` are zero, and what its power turns on.
 
-    The covariance is that of the draws (rows of `drawn`). NaN with too few draws for so many months.
+    The covariance is that of the draws (rows of `drawn`, n_draws of them); it and the `months` tested go with the test.
+    NaN with too few draws for so many months.
     """
     is_usable = np.isfinite(estimates) & np.isfinite(drawn).all(axis=0)
     n_months, n_draws = int(is_usable.sum()), len(drawn)
+    tested = dict(n_months=n_months, n_draws=n_draws, months=np.asarray(months)[is_usable] if len(months) else np.array([]))
     if n_months == 0 or n_draws < DRAWS_PER_MONTH * n_months:
-        return dict(statistic=np.nan, p_value=np.nan, n_months=n_months)
+        return dict(statistic=np.nan, p_value=np.nan, covariance=np.array([])) | tested
     kept = estimates[is_usable]
     covariance = np.atleast_2d(np.cov(drawn[:, is_usable], rowvar=False))
     statistic = float(kept @ np.linalg.pinv(covariance) @ kept)
     scaled = statistic * (n_draws - n_months) / (n_months * (n_draws - 1))
-    return dict(statistic=statistic, p_value=float(fdtrc(n_months, n_draws - n_months, scaled)), n_months=n_months)
+    return dict(statistic=statistic, p_value=float(fdtrc(n_months, n_draws - n_months, scaled)), covariance=covariance) | tested

@@ -78,6 +78,16 @@ def breakdown_bound(bounds: pd.DataFrame) -> float:
     return float(bounds.loc[holds, "bound"].min()) if holds.any() else float("inf")
 
 
+def last_bound_excluding(bounds: pd.DataFrame) -> float:
+    """Return the breakdown value: the largest listed bound up to which every interval leaves out nought; NaN when not even the first does.
+
+    `bounds` are rows of one restriction with bound and excludes_no_effect.
+    """
+    rows = bounds.sort_values("bound")
+    kept = rows["bound"][rows["excludes_no_effect"].astype(bool).cumprod().astype(bool)]
+    return float(kept.max()) if len(kept) else float("nan")
+
+
 def check_study(estimates, covariance, n_before: int, weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the event study as arrays; raise InputError when it has no period before or after or holds missing values."""
     estimates, covariance = np.asarray(estimates, float), np.asarray(covariance, float)

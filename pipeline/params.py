@@ -155,6 +155,32 @@ class Staggered(Section):
         return self
 
 
+class Diagnostics(Section):
+    block_months: Annotated[int, Field(ge=1, le=12)]
+    relative_magnitudes: Annotated[list[Annotated[float, Field(ge=0, le=10)]], Field(min_length=1)]
+    smoothness: Annotated[list[Annotated[float, Field(ge=0, le=10)]], Field(min_length=1)]
+    score_deals: Annotated[int, Field(ge=99, le=100_000)]
+    few_people: Count
+
+
+class Subgroups(Section):
+    tried: list[Literal["primary_need", "referral_source", "prior_demand", "age", "sex", "pandemic"]]
+    people_at_least: Annotated[int, Field(ge=10)]
+    ages_from: Annotated[list[Annotated[int, Field(ge=1, le=120)]], Field(min_length=1)]
+    contacts_from: Annotated[list[Count], Field(min_length=1)]
+    pandemic_from: Day
+
+    @model_validator(mode="after")
+    def bands_rise(self):
+        """Hold the bands to rise, and no characteristic to be named twice."""
+        for name in ("ages_from", "contacts_from"):
+            if getattr(self, name) != sorted(set(getattr(self, name))):
+                raise ValueError(f"{name} must rise")
+        if len(set(self.tried)) < len(self.tried):
+            raise ValueError("tried must name each characteristic once")
+        return self
+
+
 class PassMarks(Section):
     balance_at_most: Annotated[float, Field(gt=0)]
     effective_comparisons_at_least: Count
@@ -236,6 +262,8 @@ class Parameters(Section):
     panel: Panel | None = None
     effect: Effect | None = None
     staggered: Staggered | None = None
+    diagnostics: Diagnostics | None = None
+    subgroups: Subgroups | None = None
     pass_marks: PassMarks | None = None
     sensitivity: Sensitivity | None = None
     plan: Plan | None = None
