@@ -21,7 +21,7 @@ from pipeline.weighted_influence import influence_of_ratio
 from pipeline.subgroups import net_of_later
 
 COLUMNS = [
-    "outcome", "n_referred", "n_comparison", "rate_referred", "rate_comparison", "estimate", "std_error", "ci_low", "ci_high", "p_value",
+    "outcome", "n_events", "n_referred", "n_comparison", "rate_referred", "rate_comparison", "estimate", "std_error", "ci_low", "ci_high", "p_value",
     "n_people", "n_person_months", "status",
 ]  # fmt: skip
 DEATH = "n_deaths"
@@ -70,7 +70,10 @@ def list_recorded(contact_facts: pd.DataFrame, person_exits: pd.DataFrame, safet
 
 
 def estimate_safety(trials: Trials, fits: Fits, counts: pd.DataFrame, recorded: list[str], confidence: float) -> pd.DataFrame:
-    """Return `safety` (COLUMNS), one row per safety outcome: counts, rates per 100 person-years (comparison weighted), log ratio of referral.
+    """Return `safety` (COLUMNS), one row per safety outcome, with the log ratio of referral.
+
+    n_events are incidents of the referred, n_referred and n_comparison people with any, rates per 100 person-years with the
+    comparison weighted.
 
     `counts` as from count_safety. An outcome that is not `recorded` or that one arm
     never has is a row without an estimate whose status says so.
@@ -91,10 +94,10 @@ def safety_row(trials: Trials, fit: Fit, outcome: str, n: np.ndarray, later: np.
     days = next(iter(trials.exposure.values()))
     one = trials._replace(outcomes={outcome: n}, exposure={outcome: days}, later={outcome: later})
     sides = (trials.is_referred, ~trials.is_referred)
-    sums = [int(n[side].sum()) for side in sides]
+    people = [len(np.unique(trials.person[side & (n > 0)])) for side in sides]
     rates = [100 * DAYS_IN_YEAR * (fit.weights[side] @ n[side]) / (fit.weights[side] @ days[side]) for side in sides]
     row = dict(
-        outcome=outcome, n_referred=sums[0], n_comparison=sums[1], rate_referred=rates[0], rate_comparison=rates[1],
+        outcome=outcome, n_events=int(n[sides[0]].sum()), n_referred=people[0], n_comparison=people[1], rate_referred=rates[0], rate_comparison=rates[1],
         n_people=len(np.unique(trials.person)), n_person_months=days.sum() / DAYS_IN_YEAR * 12,
     )  # fmt: skip
     coefficients = fit_outcome(one, fit.treated, fit.weights, outcome, with_covariates=False)
@@ -114,8 +117,8 @@ def safety_row(trials: Trials, fit: Fit, outcome: str, n: np.ndarray, later: np.
 
 
 def control_safety(safety: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `safety` fit for publication: events and people rounded or suppressed, the rate of the referred from the rounded count, and nothing beside a suppressed one."""
+    """Return `safety` fit for publication: incidents and people rounded or suppressed, the rate of the referred from the rounded incidents, and nothing beside a suppressed one."""
     estimates = ["rate_referred", "rate_comparison", "estimate", "std_error", "ci_low", "ci_high", "p_value"]
-    controlled = control_table(safety, threshold, rounding, counts=["n_referred", "n_comparison", "n_people", "n_person_months"], blank=estimates)
-    rounded = controlled["n_referred"].astype(float) / safety["n_referred"].astype(float)
+    controlled = control_table(safety, threshold, rounding, counts=["n_events", "n_referred", "n_comparison", "n_people", "n_person_months"], blank=estimates)
+    rounded = controlled["n_events"].astype(float) / safety["n_events"].astype(float)
     return controlled.assign(rate_referred=controlled["rate_referred"] * rounded).round({"rate_referred": 1, "rate_comparison": 1, **dict.fromkeys(estimates[2:], 2)})
