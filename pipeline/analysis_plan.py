@@ -19,9 +19,8 @@ def compare_with_plan(plan, parameters, effects: pd.DataFrame) -> pd.DataFrame:
     for name in named:
         rows = rows[rows[name].eq(getattr(plan, name))]
     design = [(name, getattr(plan, name), getattr(plan, name) if len(rows) else NOT_ESTIMATED) for name in named]
-    fixed = [(name, getattr(plan, name), getattr(getattr(parameters, section), name)) for section, names in FIXED.items() for name in names if hasattr(getattr(parameters, section), name)]
-    table = pd.DataFrame([(name, str(planned), str(ran), planned == ran) for name, planned, ran in [*design, *fixed]], columns=COLUMNS)
-    return table
+    fixed = [(name, getattr(plan, name), getattr(getattr(parameters, section), name)) for section, names in FIXED.items() for name in names]
+    return pd.DataFrame([(name, str(planned), str(ran), planned == ran) for name, planned, ran in [*design, *fixed]], columns=COLUMNS)
 
 
 def list_departures(analysis_plan: pd.DataFrame) -> list[str]:

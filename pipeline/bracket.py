@@ -2,7 +2,7 @@
 
 All designs use the same people, so that their errors go together; how closely is learnt from the audit's draws
 (pipeline.audit_pairs), and where the audit does not know it the errors are taken as independent, which finds fewer
-differences. Every pair of valid designs is tested, with Holm's correction (1979). Where any pair differs beyond chance,
+differences. Errors are read off the intervals, so that one that is wider because few people carry it counts as such. Every pair of valid designs is tested, with Holm's correction (1979). Where any pair differs beyond chance,
 no choice among designs is defensible on these data alone, and the answer is the bracket from the lowest to the highest
 estimate, each with its own sampling interval; else the plan's estimate stands. Designs that the audit found invalid
 span nothing. Builds on pipeline.audit_verdicts and pipeline.audit_pairs.
@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from pipeline.audit_pairs import difference_error
 from pipeline.audit_verdicts import list_valid
@@ -32,7 +32,8 @@ def bracket_designs(effects: pd.DataFrame, audit_verdicts: pd.DataFrame, audit_p
     rows = rows.sort_values(["estimate", "estimator"], ignore_index=True)
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    pairs = compare_pairs(rows, learn_correlations(audit_pairs, worlds, plan.estimand))
+    widths = (rows["ci_high"] - rows["ci_low"]) / (2 * ndtri(0.5 + confidence / 2))
+    pairs = compare_pairs(rows.assign(error=widths.where(np.isfinite(widths), rows["std_error"])), learn_correlations(audit_pairs, worlds, plan.estimand))
     smallest = [min([p for pair, p in pairs.items() if name in pair], default=np.nan) for name in rows["estimator"]]
     is_apart = any(p < 1 - confidence for p in pairs.values())
     ends = dict(is_lowest=rows.index == 0, is_highest=rows.index == len(rows) - 1)
@@ -46,11 +47,11 @@ def learn_correlations(audit_pairs: pd.DataFrame, worlds: list[str], estimand: s
 
 
 def compare_pairs(rows: pd.DataFrame, correlations: dict[frozenset, float]) -> dict[frozenset, float]:
-    """Return Holm's corrected p-value of the difference of each pair of designs in `rows`."""
+    """Return Holm's corrected p-value of the difference of each pair of designs in `rows`, whose `error` is that of the estimate."""
     raw = {}
     for one, other in combinations(rows.itertuples(), 2):
         pair = frozenset((one.estimator, other.estimator))
-        error = difference_error(one.std_error, other.std_error, correlations.get(pair, 0.0))
+        error = difference_error(one.error, other.error, correlations.get(pair, 0.0))
         apart = abs(one.estimate - other.estimate)
         raw[pair] = float(2 * ndtr(-apart / error)) if error > 0 else float(apart == 0)
     corrected, largest = {}, 0.0

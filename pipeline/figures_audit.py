@@ -1,6 +1,7 @@
 """Figures of the audit: bias and coverage of the designs in every simulated world. Built on the style of pipeline.figures."""
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,9 @@ STYLES = {
 ROW_HEIGHT = 0.32
 # Monte Carlo intervals of 95 %.
 WIDTH_OF_ERRORS = 1.96
-# A bias beyond this is drawn at the edge.
-WIDEST_BIAS = 1.2
+# A bias beyond this (a ratio off by a factor of 1.8) is drawn at the edge, so that the designs between can be told apart.
+WIDEST_BIAS = 0.6
+LABEL_WIDTH = 25
 
 
 def arrange(audit: pd.DataFrame, worlds: list[str]) -> tuple[pd.DataFrame, list[str], int]:
@@ -46,10 +48,10 @@ def draw_worlds(audit: pd.DataFrame, worlds: list[str], column: str, limits: tup
             continue
         width = WIDTH_OF_ERRORS * part[f"{column}_se"].fillna(0)
         axes.hlines(part["place"], (part[column] - width).clip(low, high), (part[column] + width).clip(low, high), color=style["color"], lw=1)
-        axes.plot(part[column].clip(low, high), part["place"], ls="", ms=4, label=name_design(key), **style)
+        axes.plot(part[column].clip(low, high), part["place"], ls="", ms=4, label=name_design(key), clip_on=False, zorder=3, **style)
     for place in np.arange(len(names) - 1) + 0.5:
         axes.axhline(place, color=LIGHT if place != n_held - 0.5 else GREY, lw=0.6 if place != n_held - 0.5 else 1.4)
-    axes.set_yticks(range(len(names)), [name[:1].upper() + name[1:] for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), ["\n".join(textwrap.wrap(name[:1].upper() + name[1:], LABEL_WIDTH)) for name in names], fontsize=8)
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.set_xlim(low, high)
     axes.grid(axis="y", visible=False)
@@ -69,7 +71,8 @@ def draw_bias(audit: pd.DataFrame, worlds: list[str]) -> tuple[Figure, str]:
     figure, axes, rows, names = draw_worlds(audit, worlds, "bias", (low, high))
     axes.axvline(0, color=GREY, lw=1)
     ratio_axis(axes.xaxis, low, high)
-    axes.set_xlabel("Estimated ratio over true ratio (1: right)")
+    axes.tick_params(axis="x", labelsize=8)
+    axes.set_xlabel("Estimated over true ratio")
     title_figure(figure, "How far off is each design?")
     return figure, describe("Dot chart of the mean error of each design in each simulated world.", rows, names, worlds, lambda part: f"ratio over true ratio {math.exp(part['bias'].min()):.2f} to {math.exp(part['bias'].max()):.2f}")
 
@@ -79,7 +82,7 @@ def draw_coverage(audit: pd.DataFrame, worlds: list[str], aim: list[float]) -> t
     figure, axes, rows, names = draw_worlds(audit, worlds, "coverage", (-0.03, 1.03))
     axes.axvspan(*aim, color="#DADADA", zorder=0)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.set_xlabel("95% intervals that hold the truth")
+    axes.set_xlabel("Intervals with the truth")
     title_figure(figure, "How often does the interval hold the truth?")
     return figure, describe("Dot chart of the coverage of each design's 95% intervals in each simulated world.", rows, names, worlds, lambda part: f"{100 * part['coverage'].min():.0f}% to {100 * part['coverage'].max():.0f}%")
 

@@ -111,12 +111,14 @@ LABELS = {
     "group": {"not_yet_referred": "Not yet referred", "never_engaged": "Never engaged"},
     "choice": {
         "accept_from": "Links from",
+        "engaged_by": "From being referred to engaging",
         "months_before": "Months before time zero",
         "months_after": "Months after time zero",
         "trigger_months": "A contact within months before",
         "washout_days": "Washout days",
         "later_referrals": "Contacts after a comparison person's own referral",
     },
+    "later_referrals": {"removed": "Removed by a correction", "followed": "Followed"},
     # How the limits name a simulated world that breaks an assumption.
     "world_limit": {
         "hidden state": "With selection on a hidden state that officers see and records do not",

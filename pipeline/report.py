@@ -62,7 +62,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "is_inconclusive": shown is not None and wording.name_direction(first["reach"]) == "inconclusive",
         "inconclusive": wording.write_inconclusive(),
         "naive_beside": " ".join(filter(None, [wording.write_naive_beside(claims), first["naive"]])),
-        "of_100": first["of_100"] or wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier),
+        "of_100": first["of_100"] or (wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier)),
         "claim_sentence": wording.write_claim(claims),
         "shares": wording.write_shares(claims),
         "referred_from": wording.write_date(parameters.claim.referred_from),

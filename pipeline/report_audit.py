@@ -123,9 +123,12 @@ def list_failures(audit_verdicts: pd.DataFrame, plan) -> list[str]:
 
 def show_plan(analysis_plan: pd.DataFrame) -> pd.DataFrame:
     """Return the plan beside the run in words."""
-    def words(choice: str, value: str) -> str:
-        return label(choice, value) if choice in ("outcome", "comparison", "estimator", "estimand") else value
-    return pd.DataFrame([{"Choice": label("choice", row.choice), "Plan": words(row.choice, row.plan), "This run": words(row.choice, row.this_run)} for row in analysis_plan.itertuples()])
+    return pd.DataFrame([{"Choice": label("choice", row.choice), "Plan": show_choice(row.choice, row.plan), "This run": show_choice(row.choice, row.this_run)} for row in analysis_plan.itertuples()])
+
+
+def show_choice(choice: str, value: str) -> str:
+    """Return the value of a choice in words."""
+    return label({"engaged_by": "estimator"}.get(choice, choice), value)
 
 
 def show_verdicts(audit_verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +150,7 @@ def show_worlds(audit: pd.DataFrame, plan) -> pd.DataFrame:
             found = group[group["estimator"].eq(estimator) & group["estimand"].eq(estimand)].dropna(subset=["bias"])
             one = None if found.empty else found.iloc[0]
             row |= {
-                f"Error{suffix}": "–" if one is None else f"{write_number(one['bias'], 2)} ± {write_number(one['bias_se'], 2)}",
+                f"Error{suffix}": "–" if one is None else f"{write_number(one['bias'], 3)} ± {write_number(one['bias_se'], 3)}",
                 f"Coverage{suffix}": "–" if one is None else audit_wording.write_share(one["coverage"]),
                 f"Found{suffix}": "–" if one is None else audit_wording.write_share(one["rejected"]),
             }
