@@ -119,14 +119,14 @@ def list_ratios(trials: Trials, contrasts: list[tuple | None], within: float, is
     return Ratios(referral | {FOLLOWED: deltas[PRIMARY]}, *net, within)
 
 
-def fit_within(trials: Trials) -> np.ndarray | None:
+def fit_within(trials: Trials, outcome: str = PRIMARY) -> np.ndarray | None:
     """Return the lagged-outcome Poisson coefficients of engaged against never engaged, the contrast last; None where not estimable."""
     rows = trials.is_referred
     if trials.is_engaged[rows].all() or not trials.is_engaged.any():
         return None
     X = np.column_stack([trials.design[rows], trials.is_engaged[rows]])
     try:
-        return fit_poisson(X, trials.outcomes[PRIMARY][rows], None, np.log(trials.exposure[PRIMARY][rows]))
+        return fit_poisson(X, trials.outcomes[outcome][rows], None, np.log(trials.exposure[outcome][rows]))
     except NotConverged:
         return None
 

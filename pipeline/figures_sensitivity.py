@@ -1,108 +1,125 @@
-"""The specification curve (Simonsohn, Simmons & Nelson 2020): every estimate, and below it the choices behind it.
+"""The specification curve (Simonsohn, Simmons & Nelson 2020): every estimate in order, and below it what each does otherwise.
 
-Built on the style of pipeline.figures. Designs that the method's audit found invalid stand in a panel apart.
+Three panels: the estimates of all valid specifications, sorted, with their intervals; marks where a specification departs from
+the plan; and, on a scale of their own, designs that the audit found invalid. Built on the style of pipeline.figures;
+builds on pipeline.specification_choices.
 """
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
-from pipeline.labels import label
+from pipeline.labels import label, word_level
+from pipeline.specification_choices import CHOICES
 
 DARK = "#00314F"
-CHOICES = {
-    "months_after": "{:g} months after",
-    "washout_days": "washout {:g} days",
-    "accept_from": "links from {:.2f}",
-    "comparison": None,
-    "estimator": None,
-}
-
-
-def name_choices(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per specification and choice in words (`place`, `choice`), only choices that vary."""
-    frames = []
-    for column, words in CHOICES.items():
-        values = sensitivity[column]
-        if values.nunique() > 1:
-            named = values.map(words.format) if words else values.map(lambda code, kind=column: label(kind, code))
-            order = values.rank(method="dense") if words else named.rank(method="dense")
-            frames.append(pd.DataFrame({"place": np.arange(len(values)), "choice": named.to_numpy(), "kind": column, "order": order.to_numpy()}))
-    empty = pd.DataFrame({"place": [], "choice": [], "kind": [], "order": []})
-    return pd.concat(frames, ignore_index=True) if frames else empty
+SHADE = "#F3E4DC"
+ROW = 0.185  # inches
 
 
 def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
-    """Return the specification curve, valid designs left and invalid ones right, and the alternative text."""
-    rows = sensitivity.dropna(subset=["estimate"])
-    rows = rows[np.isfinite(rows["estimate"])]
-    rows = rows.sort_values(["is_valid", "estimate"], ascending=[False, True], kind="stable").reset_index(drop=True)
-    n_valid = int(rows["is_valid"].sum())
-    named = name_choices(rows)
-    choices = named.drop_duplicates(["kind", "choice"]).assign(kind_order=lambda table: table["kind"].map(list(CHOICES).index))
-    choices = choices.sort_values(["kind_order", "order"]).reset_index(drop=True)
-    height = 2.6 + 0.2 * len(choices)
-    figure, (curve, matrix) = new_figure(height + 0.5, n_rows=2, sharex=True, height_ratios=[2.2, max(0.2 * len(choices), 0.3)])
-    draw_curve(curve, rows, n_valid)
-    draw_matrix(matrix, named, choices, n_valid, len(rows))
+    """Return the specification curve, its marks and the panel of invalid designs, and the alternative text."""
+    rows = sensitivity[np.isfinite(sensitivity["estimate"].astype(float))]
+    valid = rows[rows["is_valid"]].sort_values(["estimate", *CHOICES], kind="stable", ignore_index=True)
+    invalid = rows[~rows["is_valid"]]
+    marks = list_departures(valid)
+    designs = list(dict.fromkeys(invalid.sort_values("estimate")["estimator"]))
+    heights = [2.3, ROW * max(marks["name"].nunique(), 1), 0.3 * max(len(designs), 1)]
+    figure, (curve, matrix, apart) = new_figure(sum(heights) + 1.9, n_rows=3, height_ratios=heights)
+    draw_curve(curve, valid)
+    draw_departures(matrix, marks, valid)
+    draw_apart(apart, invalid, designs, valid)
     title_figure(figure, "The answer under other choices")
-    return figure, describe_curve(rows[rows["is_valid"]], rows[~rows["is_valid"]])
+    return figure, describe_curve(valid, invalid)
 
 
-def draw_curve(axes, rows: pd.DataFrame, n_valid: int) -> None:
-    """Draw the estimates with intervals; the primary one is filled and larger, invalid ones stand right of a gap."""
-    low, high = finite_limits(rows, ["estimate", "ci_low", "ci_high"])
-    for place, row in enumerate(rows.itertuples()):
-        colour, marker = (BLUE, "o") if row.is_valid else (ORANGE, "x")
-        ends = np.nan_to_num([row.ci_low, row.ci_high], nan=row.estimate, posinf=high, neginf=low).clip(low, high)
-        at = place + (place >= n_valid)
-        axes.vlines(at, *ends, color=DARK if row.is_primary else colour, lw=2.4 if row.is_primary else 0.8, ls="-" if row.is_valid else ":", zorder=4 if row.is_primary else 2)
-        if row.is_primary:
-            axes.plot(at, row.estimate, marker="D", ms=8, mfc=DARK, mec="white", zorder=5)
-        else:
-            axes.plot(at, row.estimate, color=colour, marker=marker, ms=3.5, mfc="white", mew=0.8, zorder=3)
+def list_departures(valid: pd.DataFrame) -> pd.DataFrame:
+    """Return place (row of `valid`), name and order of each way in which a specification departs from the primary one."""
+    empty = pd.DataFrame({"place": pd.Series(dtype=int), "name": pd.Series(dtype=str), "order": pd.Series(dtype=int)})
+    primary = valid[valid["is_primary"]]
+    if primary.empty:
+        return empty
+    frames = []
+    for order, choice in enumerate(CHOICES):
+        departs = (valid[choice] != primary[choice].iloc[0]) & valid[choice].notna()
+        levels = valid.loc[departs, choice]
+        frames.append(pd.DataFrame({"place": levels.index, "name": [word_level(choice, level) for level in levels], "order": order}))
+    return pd.concat([empty, *frames], ignore_index=True)
+
+
+def draw_curve(axes, valid: pd.DataFrame) -> None:
+    """Draw the sorted estimates over their intervals; filled where the interval leaves out 1, the primary one a diamond."""
+    low, high = finite_limits(valid, ["estimate", "ci_low", "ci_high"])
+    places = np.arange(len(valid))
+    ends = [valid[name].astype(float).fillna(valid["estimate"]).clip(low, high) for name in ("ci_low", "ci_high")]
+    axes.vlines(places, *ends, color=LIGHT, lw=max(0.4, min(3, 150 / max(len(valid), 1))), zorder=1)
+    clear = ((valid["ci_high"] < 0) | (valid["ci_low"] > 0)).to_numpy(bool)
+    for side, face in ((clear, BLUE), (~clear, "white")):
+        axes.plot(places[side], valid["estimate"][side], ls="", marker="o", ms=2.6, mfc=face, mec=BLUE, mew=0.5, zorder=3)
+    for place in np.flatnonzero(valid["is_primary"]):
+        axes.vlines(place, ends[0][place], ends[1][place], color=DARK, lw=2, zorder=4)
+        axes.plot(place, valid["estimate"][place], marker="D", ms=8, mfc=DARK, mec="white", zorder=5, ls="")
+        axes.annotate("primary", (place, ends[1][place]), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9, color=DARK)
     axes.axhline(0, color=GREY, lw=1)
-    axes.set_ylim(low, high)
+    axes.set(ylim=(low, high), xlim=(-1, max(len(valid), 1)), xticks=[])
     ratio_axis(axes.yaxis, low, high)
     axes.set_ylabel("Incidence rate ratio")
-    axes.grid(axis="x", visible=False)
-    if n_valid < len(rows):
-        axes.axvspan(n_valid - 0.5, len(rows) + 0.7, color="#F3E4DC", zorder=0)
-        axes.annotate("invalid", (len(rows) + 0.6, high), ha="right", va="top", fontsize=8, color="#8A3B00", xytext=(0, -2), textcoords="offset points")
+    axes.set_title(f"{len(valid):,} valid specifications, sorted", loc="left", fontsize=9)
 
 
-def draw_matrix(axes, named: pd.DataFrame, choices: pd.DataFrame, n_valid: int, n_rows: int) -> None:
-    """Draw a mark for each choice that an estimate rests on."""
-    heights = {(row.kind, row.choice): -place for place, row in enumerate(choices.itertuples())}
-    for row in named.itertuples():
-        at = row.place + (row.place >= n_valid)
-        axes.plot(at, heights[row.kind, row.choice], marker="s", ms=min(5, 120 / max(n_rows, 1) + 1), color=GREY, ls="")
-    axes.set_yticks([-place for place in range(len(choices))], list(choices["choice"]), fontsize=8)
-    axes.set_ylim(-max(len(choices), 1) + 0.4, 0.6)
-    axes.set_xlim(-0.7, n_rows + 0.7 if n_valid < n_rows else n_rows - 0.3)
-    axes.set_xticks([])
+def draw_departures(axes, marks: pd.DataFrame, valid: pd.DataFrame) -> None:
+    """Draw a mark under each estimate in the line of every choice in which it departs from the plan; the plan's own column is a line."""
+    names = list(dict.fromkeys(marks.sort_values(["order", "name"], kind="stable")["name"]))
+    heights = {name: -place for place, name in enumerate(names)}
+    axes.plot(marks["place"], marks["name"].map(heights).astype(float), ls="", marker="|", ms=6.5, mew=max(0.5, min(2, 150 / max(len(valid), 1))), color=GREY)
+    for place in np.flatnonzero(valid["is_primary"]):
+        axes.axvline(place, color=DARK, lw=1)
+    starts = marks.drop_duplicates("name").set_index("name")["order"].reindex(names)
+    for place in np.flatnonzero(starts.ne(starts.shift()).to_numpy())[1:]:
+        axes.axhline(-place + 0.5, color=LIGHT, lw=0.8)
+    axes.set_yticks([-place for place in range(len(names))], [textwrap.shorten(name, 34, placeholder=" …") for name in names], fontsize=8)
+    axes.set(ylim=(-max(len(names), 1) + 0.4, 0.6), xlim=(-1, max(len(valid), 1)), xticks=[])
+    axes.grid(visible=False)
+    axes.set_title("Where each departs from the plan", loc="left", fontsize=9)
     axes.set_xlabel("One column is one specification")
-    axes.grid(axis="x", visible=False)
-    for place in np.flatnonzero(choices["kind"].ne(choices["kind"].shift()).to_numpy())[1:]:
-        axes.axhline(-place + 0.5, color=LIGHT, lw=1)
-    if n_valid < n_rows:
-        axes.axvspan(n_valid - 0.5, n_rows + 0.7, color="#F3E4DC", zorder=0)
+
+
+def draw_apart(axes, invalid: pd.DataFrame, designs: list[str], valid: pd.DataFrame) -> None:
+    """Draw the invalid designs, one line each, at every window they were tried with; a line shows where the primary estimate lies."""
+    low, high = finite_limits(pd.concat([invalid, valid[valid["is_primary"]]]), ["estimate", "ci_low", "ci_high"])
+    for place, design in enumerate(designs):
+        rows = invalid[invalid["estimator"] == design].sort_values("months_after", ascending=False)
+        for shift, row in zip(np.linspace(0.24, -0.24, len(rows)) if len(rows) > 1 else [0], rows.itertuples()):
+            ends = np.nan_to_num([row.ci_low, row.ci_high], nan=row.estimate, posinf=high, neginf=low).clip(low, high)
+            axes.hlines(-place + shift, *ends, color=ORANGE, lw=1, ls=":")
+            axes.plot(row.estimate, -place + shift, color=ORANGE, marker="x", ms=4.5, ls="")
+    for estimate in valid.loc[valid["is_primary"], "estimate"]:
+        axes.axvline(estimate, color=DARK, lw=1.4)
+    axes.axvline(0, color=GREY, lw=1)
+    axes.set_facecolor(SHADE)
+    axes.set_yticks([-place for place in range(len(designs))], [textwrap.fill(label("estimator", design), 30) for design in designs], fontsize=8)
+    axes.set(ylim=(-max(len(designs), 1) + 0.4, 0.6), xlim=(low, high))
+    ratio_axis(axes.xaxis, low, high)
+    axes.set_xlabel("Incidence rate ratio (line: primary)")
+    axes.set_title("Invalid designs, shown apart", loc="left", fontsize=9, color="#8A3B00")
+    axes.grid(axis="y", visible=False)
 
 
 def describe_curve(valid: pd.DataFrame, invalid: pd.DataFrame) -> str:
-    """Return the alternative text: range of the valid estimates, how many intervals lie below 1, the primary, the invalid."""
+    """Return the alternative text: range of the valid estimates, how many intervals lie on each side of 1, the primary, the invalid."""
     if valid.empty:
         return "Specification curve: no valid specification could be estimated."
     text = (
         f"Specification curve of {len(valid)} valid specifications: incidence rate ratios from {math.exp(valid['estimate'].min()):.2f} "
-        f"to {math.exp(valid['estimate'].max()):.2f}; {int((valid['ci_high'] < 0).sum())} intervals lie wholly below 1."
+        f"to {math.exp(valid['estimate'].max()):.2f}; {int((valid['ci_high'] < 0).sum())} intervals lie wholly below 1, {int((valid['ci_low'] > 0).sum())} wholly above."
     )
     primary = valid[valid["is_primary"]]
     if len(primary):
         text += f" The primary one is {math.exp(primary['estimate'].iloc[0]):.2f}."
     if len(invalid):
-        text += f" {len(invalid)} invalid designs stand apart, from {math.exp(invalid['estimate'].min()):.2f} to {math.exp(invalid['estimate'].max()):.2f}."
+        text += f" {invalid['estimator'].nunique()} invalid designs stand apart, from {math.exp(invalid['estimate'].min()):.2f} to {math.exp(invalid['estimate'].max()):.2f}."
     return text

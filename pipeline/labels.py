@@ -134,6 +134,24 @@ LABELS = {
     "measure": {"precision": "Precision", "recall": "Recall", "f1": "F1"},
     "step": {"before any comparison": "Prior", "date_of_birth": "Date of birth", "nominal_id": "Force’s number", "altogether": "Altogether"},
     "characteristic": {"holds nominal id": "Holds the force’s number"},
+    "choice": {
+        "outcome": "Outcome",
+        "estimator": "Estimator",
+        "months_after": "Follow-up",
+        "washout_days": "Washout",
+        "pandemic_months": "Pandemic months",
+        "exposure": "Time at risk",
+        "accept_from": "Accept threshold of links",
+        "trigger_months": "Recent contact asked for",
+        "lag_edges": "Spans held equal",
+        "duplicates": "Duplicate records",
+        "later_referrals": "Later referrals of comparison people",
+        "unengaged_irr": "Effect of a referral alone",
+    },
+    "pandemic_months": {"in": "Pandemic months counted", "out": "Pandemic months left out"},
+    "exposure": {"in_area": "Custody and hospital are time at risk", "at_liberty": "Custody and hospital taken out"},
+    "duplicates": {"left_out": "Duplicates left out", "counted": "Duplicates counted"},
+    "later_referrals": {"net": "Net of later referrals", "followed": "Later referrals left in"},
     "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }
 
@@ -144,6 +162,25 @@ def label(kind: str, code) -> str:
         return ""
     words = str(code).replace("_", " ")
     return LABELS.get(kind, {}).get(str(code), words[:1].upper() + words[1:])
+
+
+LEVELS = {
+    "months_after": "{:g} months after",
+    "washout_days": "Washout of {:g} days",
+    "accept_from": "Links from {:.2f}",
+    "trigger_months": "Contact within {:g} months",
+    "unengaged_irr": "A referral alone does {:g}",
+}
+
+
+def word_level(choice: str, level) -> str:
+    """Return one level of a choice of the sensitivity analysis in words; a dash where it means nothing for the extracts."""
+    if pd.isna(level) or level == "":
+        return "–"
+    if choice == "lag_edges":
+        return f"Spans to months {level}"
+    words = LEVELS[choice].format(float(level)) if choice in LEVELS else label(choice, level)
+    return words.removesuffix("s") if words.endswith(" 1 months") else words
 
 
 def explain_loss(flow: str, stage: str, reason: str) -> str:

@@ -200,8 +200,24 @@ class PassMarks(Section):
 class Sensitivity(Section):
     months_after: Annotated[list[Months], Field(min_length=1)]
     washout_days: Annotated[list[Annotated[int, Field(ge=0, le=365)]], Field(min_length=1)]
+    outcomes: Annotated[list[str], Field(min_length=1)]
+    pandemic_months: Annotated[list[Literal["in", "out"]], Field(min_length=1)]
+    pandemic: Annotated[list[Day], Field(min_length=2, max_length=2)]
+    exposure: Annotated[list[Literal["in_area", "at_liberty"]], Field(min_length=1)]
     accept_from: Annotated[list[Probability], Field(min_length=1)]
-    draws: Annotated[int, Field(ge=20, le=100_000)]
+    trigger_months: Annotated[list[Months], Field(min_length=1)]
+    lag_edges: Annotated[list[Annotated[list[Months], Field(min_length=1)]], Field(min_length=1)]
+    duplicates: Annotated[list[Literal["left_out", "counted"]], Field(min_length=1)]
+    later_referrals: Annotated[list[Literal["net", "followed"]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def choices_fit(self):
+        """Hold each set of lag edges to rise, and the pandemic to end after its beginning."""
+        if any(edges != sorted(set(edges)) for edges in self.lag_edges):
+            raise ValueError("each set of lag_edges must rise")
+        if self.pandemic[0] > self.pandemic[1]:
+            raise ValueError("pandemic must end after it begins")
+        return self
 
 
 class Plan(Section):

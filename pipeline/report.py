@@ -14,10 +14,11 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_audit, report_linkage, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
+from pipeline.specification_choices import choices_that_matter
 
 TEMPLATES = Path(__file__).parent / "templates"
 BANNER = "Demonstration with simulated data: shows no finding about the real scheme"
@@ -25,11 +26,11 @@ READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-sma
 
 
 # Tables that are left out, heading and all, where they have no rows.
-WHEN_ANY = {"broken_rules", "linkage_patterns", "secondary", "uptake", "completeness", "decomposition", "link_quality"}
+WHEN_ANY = {"choices", "broken_rules", "linkage_patterns", "secondary", "uptake", "completeness", "decomposition", "link_quality"}
 NUMBERS = {
     "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
     "Percentage points", "Contacts per client", "Share (log scale)", "Months", "Washout days", "Links from", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred",
-    "True contacts", "Estimate of this run",
+    "True contacts", "Estimate of this run", "Ratio times", "From", "To", "Share of spread",
 }
 
 
@@ -68,6 +69,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "referred_from": wording.write_date(parameters.claim.referred_from),
         "complete_by": wording.write_date(parameters.claim.complete_by),
         "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
+        "specification_sides": report_specifications.write_sides(tables["sensitivity"]),
+        "specification_choices": report_specifications.write_choices(choices_that_matter(tables["sensitivity"])),
         "falsification": "" if complier is None and never is None else wording.write_falsification(never),
         "has_claim": claims["reproduced"].notna().any(),
         "has_complier": complier is not None,
@@ -102,7 +105,8 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
         "completeness": (show.show_completeness(tables["link_quality"], threshold), "Share of linked contacts that hold each identifier"),
         "balance": (show.show_balance(tables["balance"]), "Standardised differences between the referred and each comparison group, before and after weighting"),
-        "sensitivity": (show.show_sensitivity(tables["sensitivity"]), "Estimates that differ from the primary one in a single choice"),
+        "sensitivity": (report_specifications.show_sensitivity(tables["sensitivity"]), "Estimates that differ from the primary one in a single choice"),
+        "choices": (report_specifications.show_choices(choices_that_matter(tables["sensitivity"])), "By what the ratio is multiplied when one choice changes and the others stay: on average, least and most"),
         "validation": (show.show_validation(tables["validation_results"]), "Rules that the extracts were held to"),
         "broken_rules": (show.show_broken_rules(tables["validation_results"], threshold), "Rules not met in full"),
         "parameters": (show.show_parameters(tables["parameters"], is_simulated), "Parameters of this run"),

@@ -211,40 +211,6 @@ def write_difference(value) -> str:
     return write_number(value, 2)
 
 
-def differ_in_one(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return the primary specification, those that differ from it in one choice, and invalid designs with its other choices.
-
-    Comparison group and estimator count as one choice, the design. Without a primary specification all rows come back.
-    """
-    primary = sensitivity[sensitivity["is_primary"]]
-    if primary.empty:
-        return sensitivity
-    plan = primary.iloc[0]
-    other_design = (sensitivity[["comparison", "estimator"]] != plan[["comparison", "estimator"]]).any(axis=1)
-    # A threshold is missing where linking was done elsewhere, and then it is the same in all rows.
-    chosen = sensitivity[["months_after", "washout_days", "accept_from"]].astype(float).fillna(-1)
-    other = (chosen != plan[chosen.columns].astype(float).fillna(-1)).sum(axis=1)
-    return sensitivity[other + other_design <= 1]
-
-
-def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
-    """Return the specifications that differ from the primary one in a single choice, valid designs first."""
-    rows = differ_in_one(sensitivity).sort_values(["is_valid", "is_primary", "months_after", "washout_days", "accept_from"], ascending=[False, False, True, True, True], kind="stable")
-    return pd.DataFrame(
-        [
-            {
-                "Design": label("estimator", row.estimator) + label("against", row.comparison) + (" (primary)" if row.is_primary else "") + ("" if row.is_valid else " – invalid"),
-                "Months": write_number(row.months_after),
-                "Washout days": write_number(row.washout_days),
-                "Links from": dash_if_missing(row.accept_from, write_difference),
-                "Ratio": dash_if_missing(row.estimate, write_ratio),
-                "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
-            }
-            for row in rows.itertuples()
-        ]
-    )
-
-
 def show_validation(validation_results: pd.DataFrame) -> pd.DataFrame:
     """Return per extract how many rules were tested, and how many of them were not met."""
     is_broken = ~validation_results["passed"].fillna(True).astype(bool)

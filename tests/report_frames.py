@@ -154,17 +154,22 @@ def balance() -> pd.DataFrame:
 
 
 def sensitivity() -> pd.DataFrame:
-    """Return twelve valid specifications, one of them the primary, and three invalid ones."""
-    rows = []
-    for i, (months, washout, accept) in enumerate([(m, w, a) for m in (6, 12) for w in (0, 30) for a in (0.8, 0.95, 0.99)]):
-        rows.append((months, washout, accept, "not_yet_referred", "complier", True, (months, washout, accept) == (12, 0, 0.95), -0.62 + 0.02 * i))
-    rows.append((12, 0, 0.95, "none", "naive", False, False, -1.66))
-    rows.append((12, 0, 0.95, "referred_later", "fixed_effects", False, False, -1.1))
-    rows.append((12, 0, 0.95, "never_engaged", "lagged_outcome", True, False, -0.5))
-    table = pd.DataFrame(rows, columns=["months_after", "washout_days", "accept_from", "comparison", "estimator", "is_valid", "is_primary", "estimate"])
+    """Return twenty-four crossed specifications, five that change one choice, and three invalid ones."""
+    plan = {
+        "comparison": "not_yet_referred", "outcome": "n_contacts", "estimator": "doubly_robust", "months_after": 12, "washout_days": 0, "pandemic_months": "in", "exposure": "in_area",
+        "accept_from": 0.9, "trigger_months": 3, "lag_edges": "1, 3, 6, 12, 24", "duplicates": "left_out", "later_referrals": "net", "unengaged_irr": 1.0, "is_valid": True,
+    }  # fmt: skip
+    crossed = [{"months_after": m, "washout_days": w, "outcome": o, "estimator": e} for m in (6, 12) for w in (0, 30) for o in ("n_contacts", "n_caller") for e in ("doubly_robust", "weights_only", "outcome_regression")]
+    alone = [{"accept_from": 0.8}, {"accept_from": 0.99}, {"trigger_months": 1}, {"unengaged_irr": 0.9}, {"comparison": "never_engaged", "estimator": "lagged_outcome"}]
+    invalid = [{"comparison": one, "estimator": name, "is_valid": False} for one, name in (("none", "naive"), ("not_yet_referred", "fixed_effects"), ("referred_later", "referred_later"))]
+    table = pd.DataFrame([plan | changes for changes in [*crossed, *alone, *invalid]])
+    table["is_primary"] = [changes == {"months_after": 12, "washout_days": 0, "outcome": "n_contacts", "estimator": "doubly_robust"} for changes in [*crossed, *alone, *invalid]]
+    # Half a year instead of a year moves the log ratio by -0.2, a washout by 0.05, weights alone by 0.03.
+    table["estimate"] = -0.62 - 0.2 * (table["months_after"] == 6) + 0.05 * (table["washout_days"] == 30) + 0.03 * (table["estimator"] == "weights_only")
+    table.loc[~table["is_valid"], "estimate"] = [-1.66, -1.4, -0.5]
     table["std_error"] = 0.15
     table["ci_low"], table["ci_high"] = table["estimate"] - 0.3, table["estimate"] + 0.3
-    return table.assign(n_people=61234)
+    return table.assign(n_people=61234, status="estimated")
 
 
 def validation_results() -> pd.DataFrame:

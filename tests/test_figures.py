@@ -9,7 +9,7 @@ from pipeline.disclosure import control_attrition
 from pipeline.figures import draw_balance, draw_before_after, draw_event_study, finish_figure
 from pipeline.figures_account import draw_decomposition, draw_effects, draw_flow
 from pipeline.figures_linkage import draw_examples, draw_linkage_comparison, draw_linkage_months, draw_match_levels, draw_thresholds, draw_unlinkables
-from pipeline.figures_sensitivity import draw_specifications
+from pipeline.figures_sensitivity import draw_specifications, list_departures
 from pipeline.figures_uncertainty import draw_reliability
 from pipeline.report_tables import name_main_estimates
 
@@ -78,10 +78,19 @@ def test_a_suppressed_loss_is_not_drawn_as_a_number():
     assert "<10 lost" in texts and "3 lost" not in texts
 
 
-def test_invalid_designs_stand_right_of_all_valid_ones():
+def test_invalid_designs_have_a_panel_of_their_own():
     figure, _ = draw_specifications(report_frames.sensitivity())
-    marks = [(line.get_xdata()[0], line.get_marker()) for line in figure.axes[0].lines if len(line.get_xdata()) == 1]
-    assert max(x for x, marker in marks if marker in ("o", "D")) < min(x for x, marker in marks if marker == "x")
+    curve, matrix, apart = figure.axes
+    assert not any(line.get_marker() == "x" for line in [*curve.lines, *matrix.lines])
+    assert sum(line.get_marker() == "x" for line in apart.lines) == 3
+
+
+def test_marks_stand_where_a_specification_departs_from_the_plan_and_nowhere_else():
+    valid = report_frames.sensitivity().query("is_valid").sort_values("estimate", ignore_index=True)
+    marks = list_departures(valid)
+    primary = valid.index[valid["is_primary"]].item()
+    assert primary not in set(marks["place"])
+    assert (marks["name"] == "6 months after").sum() == 12 and (marks["name"] == "Links from 0.80").sum() == 1
 
 
 def test_figures_without_rows_are_drawn_and_described():

@@ -19,7 +19,7 @@ from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
 from pipeline.report import BANNER, build_context, render_html, render_pdf, show_linkage_patterns, write_report
 from pipeline.report_linkage import CONTROLS, control_linkage
-from pipeline.report_tables import correct_by_holm, differ_in_one, show_balance, show_claims, show_parameters, show_validation
+from pipeline.report_tables import correct_by_holm, show_balance, show_claims, show_parameters, show_validation
 from pipeline.tables import read_truth
 
 ROOT = Path(__file__).parent.parent
@@ -366,13 +366,6 @@ def test_parameters_of_the_simulation_are_not_listed_for_real_extracts():
 def test_every_parameter_is_listed_with_its_meaning():
     table = list_parameters(load_sections(), (ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert table["meaning"].str.endswith(".").all() and "simulate.true_irr" in set(table["parameter"])
-
-
-def test_the_table_of_other_choices_changes_one_at_a_time():
-    # The primary one is 12 months, no washout, links from 0.95; beside it: 6 months, 30 days, two thresholds, three other designs.
-    shown = differ_in_one(report_frames.sensitivity())
-    valid = shown[shown["is_valid"] & shown["estimator"].eq("complier")]
-    assert len(valid) == 5 and len(shown) == 8 and shown["is_primary"].sum() == 1
 
 
 def test_page_and_pdf_are_the_same_bytes_on_a_rerun(rendered, parameters, tmp_path):
