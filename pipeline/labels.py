@@ -151,7 +151,7 @@ LABELS = {
     "pandemic_months": {"in": "Pandemic months counted", "out": "Pandemic months left out"},
     "exposure": {"in_area": "Custody and hospital are time at risk", "at_liberty": "Custody and hospital taken out"},
     "duplicates": {"left_out": "Duplicates left out", "counted": "Duplicates counted"},
-    "later_referrals": {"net": "Net of later referrals", "followed": "Later referrals left in"},
+    "later_referrals": {"removed": "Net of later referrals", "followed": "Later referrals left in"},
     "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }
 

@@ -208,7 +208,7 @@ class Sensitivity(Section):
     trigger_months: Annotated[list[Months], Field(min_length=1)]
     lag_edges: Annotated[list[Annotated[list[Months], Field(min_length=1)]], Field(min_length=1)]
     duplicates: Annotated[list[Literal["left_out", "counted"]], Field(min_length=1)]
-    later_referrals: Annotated[list[Literal["net", "followed"]], Field(min_length=1)]
+    later_referrals: Annotated[list[Literal["removed", "followed"]], Field(min_length=1)]
 
     @model_validator(mode="after")
     def choices_fit(self):

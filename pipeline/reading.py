@@ -80,9 +80,9 @@ def within_referred(trials: Trials, outcome: str) -> Estimate:
 def finish(trials: Trials, one: Specification, contrasts: dict[str, Contrast], totals: list[Estimate], confidence: float) -> dict:
     """Return the numbers of one specification's row: its contrast net of later referrals, then as the effect of engaging."""
     found, share = contrasts[one.estimator]
-    if one.later_referrals == "net" and one.is_of_referral():
+    if one.later_referrals == "removed" and one.is_of_referral():
         found = net_of_later(found, share)
-    elif one.later_referrals == "net" and one.estimator == "engaged_only":
+    elif one.later_referrals == "removed" and one.estimator == "engaged_only":
         found = net_against_comparison(found, share, net_of_later(*contrasts["doubly_robust"]))
     used = trials.is_referred if one.comparison() == "never_engaged" else np.ones_like(trials.is_referred)
     is_complier = trials.knows_engaged and one.is_of_referral()

@@ -36,21 +36,21 @@ COLUMNS = ["comparison", *CHOICES, "is_valid", "is_primary", *NUMBERS, "n_people
 TOO_FEW = "not estimable: too few people can be followed"
 
 
-def estimate_specifications(sources: dict, panel, accept_from: float, sensitivity, unengaged_irr: list[float], confidence: float, processes: int, void: tuple[str, ...] = ()) -> pd.DataFrame:
+def estimate_specifications(sources: dict, panel, accept_from: float, sensitivity, effect, processes: int, void: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return `sensitivity`, one row per specification (COLUMNS; estimates are log IRR), the plan's own first.
 
     `sources` holds per accept threshold what cohort and months are made from (pipeline.sources), `accept_from` is the
-    plan's. `sensitivity` is that section of params.yaml. Choices in `void` mean nothing for these extracts: they are not
+    plan's. `panel`, `sensitivity` and `effect` are these sections of params.yaml. Choices in `void` mean nothing for these extracts: they are not
     tried and blank in the rows. Prints a line for each group of specifications that share a cohort. A row that cannot
     be had says why in `status`. Raises InputError when there is none that can.
     """
-    plan = planned(panel, accept_from, PRIMARY)
-    levels = list_levels(plan, sensitivity, unengaged_irr, void)
+    plan = planned(panel, effect, accept_from, PRIMARY)
+    levels = list_levels(plan, sensitivity, effect.unengaged_irr, void)
     wanted = sorted(list_specifications(plan, levels), key=lambda one: (one.cohort_key(), one.washout_days, one.pandemic_months))
     groups = [(key, list(members)) for key, members in groupby(wanted, key=Specification.cohort_key)]
     # The plan's own cohorts hold most of the rows: begun first, they do not leave one process waiting for them at the end.
     groups.sort(key=lambda group: -len(group[1]))
-    calls = (delayed(estimate_group)(sources[key[0]], panel, plan, members, sensitivity.pandemic, confidence) for key, members in groups)
+    calls = (delayed(estimate_group)(sources[key[0]], panel, plan, members, sensitivity.pandemic, effect.confidence) for key, members in groups)
     frames, n_done = [], 0
     for number, rows in enumerate(Parallel(n_jobs=processes, return_as="generator")(calls), start=1):
         frames.append(rows)

@@ -13,7 +13,7 @@ ONE_AT_A_TIME = ["accept_from", "trigger_months", "lag_edges", "duplicates", "la
 ESTIMATORS = ["doubly_robust", "weights_only", "outcome_regression"]
 CONDITIONAL = ["engaged_only", "lagged_outcome"]
 # The plan's level of the choices that no other section of params.yaml sets.
-PLANNED = dict(estimator="doubly_robust", pandemic_months="in", exposure="in_area", duplicates="left_out", later_referrals="net", unengaged_irr=1.0)
+PLANNED = dict(estimator="doubly_robust", pandemic_months="in", exposure="in_area", duplicates="left_out", unengaged_irr=1.0)
 
 
 class Specification(NamedTuple):
@@ -29,7 +29,7 @@ class Specification(NamedTuple):
     trigger_months: int
     lag_edges: tuple[int, ...]
     duplicates: str  # left_out or counted
-    later_referrals: str  # net of the comparison's own later referrals, or followed past them
+    later_referrals: str  # removed: what comparison people owe to one of their own is taken off; or followed
     unengaged_irr: float
 
     def cohort_key(self) -> tuple:
@@ -45,11 +45,11 @@ class Specification(NamedTuple):
         return self.estimator not in CONDITIONAL
 
 
-def planned(panel, accept_from: float, outcome: str) -> Specification:
-    """Return the plan's specification; `panel` is that section of params.yaml."""
+def planned(panel, effect, accept_from: float, outcome: str) -> Specification:
+    """Return the plan's specification; `panel` and `effect` are these sections of params.yaml."""
     return Specification(
         outcome=outcome, months_after=panel.months_after, washout_days=panel.washout_days, accept_from=accept_from,
-        trigger_months=panel.trigger_months, lag_edges=tuple(panel.lag_edges), **PLANNED,
+        trigger_months=panel.trigger_months, lag_edges=tuple(panel.lag_edges), later_referrals=effect.later_referrals, **PLANNED,
     )  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def sensitivity() -> pd.DataFrame:
     """Return twenty-four crossed specifications, five that change one choice, and three invalid ones."""
     plan = {
         "comparison": "not_yet_referred", "outcome": "n_contacts", "estimator": "doubly_robust", "months_after": 12, "washout_days": 0, "pandemic_months": "in", "exposure": "in_area",
-        "accept_from": 0.9, "trigger_months": 3, "lag_edges": "1, 3, 6, 12, 24", "duplicates": "left_out", "later_referrals": "net", "unengaged_irr": 1.0, "is_valid": True,
+        "accept_from": 0.9, "trigger_months": 3, "lag_edges": "1, 3, 6, 12, 24", "duplicates": "left_out", "later_referrals": "removed", "unengaged_irr": 1.0, "is_valid": True,
     }  # fmt: skip
     crossed = [{"months_after": m, "washout_days": w, "outcome": o, "estimator": e} for m in (6, 12) for w in (0, 30) for o in ("n_contacts", "n_caller") for e in ("doubly_robust", "weights_only", "outcome_regression")]
     alone = [{"accept_from": 0.8}, {"accept_from": 0.99}, {"trigger_months": 1}, {"unengaged_irr": 0.9}, {"comparison": "never_engaged", "estimator": "lagged_outcome"}]

@@ -14,7 +14,7 @@ from pipeline.panel_forms import sort_forms
 from pipeline.ready_panel import build_panel_cohort, months_around, take_panel
 from pipeline.weighting import add_weights, balance_tables
 
-FEW = {"months_after": [12], "washout_days": [0], "accept_from": [0.90], "draws": 20}
+FEW = {"months_after": [12], "washout_days": [0], "accept_from": [0.90], "trigger_months": [3], "lag_edges": [[1, 3, 6, 12, 24]]}
 # Links without mistakes, so that no test of the entries waits for the linkage.
 WRITE_EXAMPLES = """
 import pandas as pd

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 SMALL = 20_000
-FEW_CHOICES = {"months_after": [12], "washout_days": [0], "accept_from": [0.90, 0.99], "draws": 20}
+FEW_CHOICES = {"months_after": [12], "washout_days": [0], "accept_from": [0.90, 0.99], "trigger_months": [3], "lag_edges": [[1, 3, 6, 12, 24]]}
 # What changes from commit to commit, and nothing else.
 PROVENANCE = "provenance.csv"
 STAGES = ["simulate", "01_validate", "02_link", "03_panel", "04_effect", "05_sensitivity", "06_report"]
@@ -25,7 +25,7 @@ COLUMNS = {
     "link_quality": "check arm period value pass_mark passed",
     "balance": "covariate smd_before smd_after",
     "model_checks": "check value pass_mark passed",
-    "sensitivity": "months_after washout_days accept_from comparison estimator estimate ci_low ci_high",
+    "sensitivity": "outcome months_after washout_days accept_from comparison estimator estimate ci_low ci_high",
 }
 
 

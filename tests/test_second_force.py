@@ -15,7 +15,7 @@ EXAMPLE = "examples/northshire"
 # What keeps the test short, and what a force so small asks for.
 FEW_CHOICES = [
     ("effect", "draws", 20), ("linkage", "draws", 2), ("panel", "minimum_cohort", 20),
-    ("sensitivity", "months_after", [12]), ("sensitivity", "washout_days", [0]), ("sensitivity", "accept_from", [0.90]), ("sensitivity", "draws", 20),
+    ("sensitivity", "months_after", [12]), ("sensitivity", "washout_days", [0]), ("sensitivity", "accept_from", [0.90]), ("sensitivity", "trigger_months", [3]),
 ]  # fmt: skip
 
 

@@ -1,23 +1,35 @@
-"""Other reasonable choices: one table, the plan's own row among them, invalid designs marked."""
+"""Other reasonable choices: one table, the plan's own row first, invalid designs marked."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from panel_frames import CLAIM, STUDY, simulated_world
+import report_frames
+from panel_frames import CLAIM, STUDY, exit_table, simulated_world
 
 from pipeline.cohort import build_cohort
 from pipeline.contrasts import PRIMARY, assemble_trials
 from pipeline.effect import complier_inverse, fit_effects, group_totals, list_persons, log_irr
+from pipeline.invalid_designs import INVALID
 from pipeline.panel import build_panel
-from pipeline.params import Panel
-from pipeline.sensitivity import INVALID, estimate_specifications, show_specifications
+from pipeline.params import Panel, check_params, load_sections
+from pipeline.report_specifications import show_choices, show_sensitivity, write_choices, write_sides
+from pipeline.sensitivity import TOO_FEW, estimate_specifications, leave_out_months, show_specifications
 from pipeline.sources import sources_of
+from pipeline.specification_choices import choices_that_matter, count_sides, differ_in_one
+from pipeline.specifications import list_levels, list_specifications, planned, void_choices
 from pipeline.thresholds import carry_exits, resolve_thresholds, share_contacts
+from pipeline.time_away import days_at_liberty
 
 PLAN = Panel(months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=True, lag_edges=[1, 3, 6, 12, 24], comparisons_per_month=2000, minimum_cohort=50, minimum_observed=0.5, seed=1)
-CHOICES = SimpleNamespace(months_after=[6, 60], washout_days=[30], draws=20)
+EFFECT = SimpleNamespace(later_referrals="removed", unengaged_irr=[1.0, 0.9], confidence=0.95)
+CHOICES = SimpleNamespace(
+    months_after=[6, 60], washout_days=[30], outcomes=["n_contacts", "n_caller"], pandemic_months=["in", "out"], pandemic=["2020-03-01", "2021-07-18"],
+    exposure=["in_area", "at_liberty"], accept_from=[], trigger_months=[3], lag_edges=[[3, 12, 24]], duplicates=["counted"], later_referrals=["followed"],
+)  # fmt: skip
+# The issue asks for this many valid specifications under the plan's lists of choices.
+AT_LEAST = 200
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +41,10 @@ def tables():
 def sensitivity(tables):
     resolved = {0.95: (tables["links"], tables["persons"], tables["person_exits"])}
     sources = sources_of(resolved, tables["contact_facts"], tables["referral_facts"], STUDY, CLAIM)
-    return estimate_specifications(sources, PLAN, 0.95, CHOICES, 0.95, seed=1, processes=1)
+    return estimate_specifications(sources, PLAN, 0.95, CHOICES, EFFECT, processes=1)
 
 
-def test_one_row_is_the_plans_and_equals_the_effect_itself(tables, sensitivity):
+def test_the_first_row_is_the_plans_and_equals_the_effect_itself(tables, sensitivity):
     names = ["links", "persons", "person_exits", "contact_facts", "referral_facts"]
     cohort = build_cohort(*[tables[name] for name in names], STUDY, CLAIM, PLAN)
     panel = build_panel(cohort, tables["links"], tables["contact_facts"], tables["person_exits"], STUDY, 24, 12, 0)
@@ -40,35 +52,44 @@ def test_one_row_is_the_plans_and_equals_the_effect_itself(tables, sensitivity):
     trials = assemble_trials(cohort, panel, persons, 12)
     totals = group_totals(trials, PRIMARY, np.ones((1, len(persons))))
     expected = log_irr(complier_inverse(*totals, fit_effects(trials, (PRIMARY,)).ratios.referral[PRIMARY]))
-    primary = sensitivity[sensitivity["is_primary"]]
-    assert len(primary) == 1 and primary["estimate"].iloc[0] == pytest.approx(expected[0])
-    assert primary[["months_after", "washout_days", "accept_from", "estimator"]].iloc[0].tolist() == [12, 0, 0.95, "doubly_robust"]
+    assert sensitivity["is_primary"].sum() == 1 and sensitivity["is_primary"][0]
+    assert sensitivity["estimate"][0] == pytest.approx(expected[0])
+    assert sensitivity.loc[0, ["months_after", "washout_days", "accept_from", "estimator", "outcome"]].tolist() == [12, 0, 0.95, "doubly_robust", "n_contacts"]
 
 
-def test_every_choice_of_window_washout_and_estimator_has_a_row(sensitivity):
-    valid = sensitivity[sensitivity["is_valid"]]
-    assert set(zip(valid["months_after"], valid["washout_days"])) == {(6, 0), (6, 30), (12, 0), (12, 30)}
-    assert set(valid["estimator"]) == {"doubly_robust", "followed", "weights_only", "outcome_regression", "engaged_only", "lagged_outcome"}
-    assert set(valid["comparison"]) == {"not_yet_referred", "never_engaged"}
-    assert not sensitivity.duplicated(["months_after", "washout_days", "accept_from", "comparison", "estimator"]).any()
+def test_the_plan_in_params_yaml_asks_for_hundreds_of_valid_specifications():
+    params = check_params(load_sections("linkage", "panel", "effect", "sensitivity"))
+    plan = planned(params.panel, params.effect, params.linkage.accept_from, PRIMARY)
+    found = list_specifications(plan, list_levels(plan, params.sensitivity, params.effect.unengaged_irr))
+    assert len(found) == len(set(found)) >= AT_LEAST and found[0] == plan
 
 
-def test_a_window_that_cannot_be_followed_is_left_out(sensitivity):
-    assert 60 not in set(sensitivity["months_after"])
+def test_crossed_choices_meet_in_every_way_and_the_others_change_one_at_a_time(sensitivity):
+    crossed = sensitivity[sensitivity["is_valid"] & (sensitivity["lag_edges"] == "1, 3, 6, 12, 24") & (sensitivity["duplicates"] == "left_out")]
+    crossed = crossed[(crossed["later_referrals"] == "removed") & (crossed["unengaged_irr"] == 1) & ~crossed["estimator"].isin(["engaged_only", "lagged_outcome"])]
+    assert len(crossed) == 2 * 3 * 3 * 2 * 2 * 2  # outcomes, estimators, windows, washouts, pandemic, exposure
+    alone = sensitivity[sensitivity["is_valid"] & (sensitivity["duplicates"] == "counted")]
+    assert len(alone) == 2 * 3 and set(alone["months_after"]) == {12} and set(alone["washout_days"]) == {0}
+
+
+def test_a_window_that_cannot_be_followed_is_a_row_that_says_so(sensitivity):
+    flagged = sensitivity[sensitivity["months_after"] == 60]
+    assert len(flagged) and (flagged["status"] == TOO_FEW).all() and flagged["estimate"].isna().all()
+    assert (sensitivity.loc[sensitivity["months_after"] != 60, "status"] == "estimated").all()
 
 
 def test_invalid_designs_are_marked_and_say_what_the_audit_said(sensitivity):
-    """Before/after and fixed effects inherit the spike: far below every valid estimate."""
+    """Before/after and fixed effects inherit the spike: far below every valid estimate of the same window."""
     invalid = sensitivity[~sensitivity["is_valid"]]
     assert set(invalid["estimator"]) == set(INVALID) and not invalid["is_primary"].any()
-    inherited = invalid[invalid["estimator"].isin(["naive", "fixed_effects"])]
-    assert inherited["estimate"].max() < sensitivity.loc[sensitivity["is_valid"], "estimate"].min()
+    for months, rows in sensitivity[sensitivity["months_after"] != 60].groupby("months_after"):
+        inherited = rows[rows["estimator"].isin(["naive", "fixed_effects"])]
+        assert inherited["estimate"].max() < rows.loc[rows["is_valid"], "estimate"].min(), months
 
 
 def test_intervals_hold_their_estimate(sensitivity):
     found = sensitivity.dropna(subset=["ci_low"])
-    # So small a force leaves some resamples in which later referrals explain more than everything.
-    assert len(found) >= 0.8 * len(sensitivity)
+    assert len(found) >= 0.6 * len(sensitivity)
     assert (found["ci_low"] <= found["estimate"]).all() and (found["estimate"] <= found["ci_high"]).all()
 
 
@@ -76,6 +97,61 @@ def test_readers_see_ratios(sensitivity):
     shown = show_specifications(sensitivity, is_valid=True)
     assert shown["ratio"].iloc[0] == pytest.approx(np.exp(sensitivity["estimate"].iloc[0]), abs=0.005)
     assert len(shown) + len(show_specifications(sensitivity, is_valid=False)) == len(sensitivity)
+
+
+def test_choices_that_mean_nothing_for_the_extracts_are_not_tried():
+    plan = planned(PLAN, EFFECT, 0.95, PRIMARY)
+    levels = list_levels(plan, CHOICES, EFFECT.unengaged_irr, void_choices(is_linked_here=False, has_records=False))
+    assert levels["duplicates"] == ["left_out"] and levels["exposure"] == ["in_area"] and levels["accept_from"] == [0.95] and levels["washout_days"] == [0, 30]
+
+
+def test_days_in_custody_are_taken_out_by_hand():
+    """Time zero 10 March 2018; held from 5 to 14 April: 5 to 10 April lie in month 0 (11 March to 10 April), 11 to 14 April in month 1. Death does not count."""
+    cohort = pd.DataFrame({"trial_id": [1], "person_id": ["ada"], "index_on": pd.to_datetime(["2018-03-10"])})
+    months = pd.DataFrame({"trial_id": 1, "month": [-1, 0, 1, 2], "exposure_days": [28, 31, 30, 3]})
+    exits = exit_table(("ada", "2018-04-05", "2018-04-14", "custody"), ("ada", "2018-03-20", None, "death"), ("bea", "2018-03-20", None, "custody"))
+    assert days_at_liberty(months, cohort, exits).tolist() == [28, 25, 26, 3]
+    # Held without a known end, and already before time zero: nothing is left, and never less than nothing.
+    assert days_at_liberty(months, cohort, exit_table(("ada", "2018-01-01", None, "Hospital"))).tolist() == [28, 0, 0, 0]
+
+
+def test_months_of_the_pandemic_are_left_out_by_hand():
+    """Time zero 10 January 2020: month 2 begins on 10 March and is out; months 0, 1 and everything before stay."""
+    cohort = pd.DataFrame({"trial_id": [1], "index_on": pd.to_datetime(["2020-01-10"])})
+    months = pd.DataFrame({"trial_id": 1, "month": [-1, 0, 1, 2], "exposure_days": 30, "n_contacts": 4})
+    kept = leave_out_months(months, cohort, ["2020-03-01", "2021-07-18"])
+    assert kept["n_contacts"].tolist() == [4, 4, 4, 0] and kept["exposure_days"].tolist() == [30, 30, 30, 0]
+
+
+def test_the_table_of_other_choices_changes_one_at_a_time():
+    # Beside the primary one: 6 months, 30 days, calls, two estimators, two thresholds, a trigger, a theta, a comparison; and three invalid designs.
+    shown = differ_in_one(report_frames.sensitivity())
+    assert len(shown) == 1 + 10 + 3 and shown["is_primary"].sum() == 1 and (shown["differs"] == "").sum() == 1
+
+
+def test_what_a_choice_moves_is_taken_from_pairs_that_differ_in_it_alone():
+    """In the made-up table half a year moves the log ratio by -0.2, a washout by 0.05, weights alone by 0.03, whatever else is chosen."""
+    found = choices_that_matter(report_frames.sensitivity()).set_index(["choice", "level"])
+    assert found.loc[("months_after", "6"), ["n_pairs", "shift", "shift_low", "shift_high"]].tolist() == pytest.approx([12, -0.2, -0.2, -0.2])
+    assert found.loc[("washout_days", "30"), "shift"] == pytest.approx(0.05) and found.loc[("estimator", "weights_only"), "shift"] == pytest.approx(0.03)
+    # Variances of the levels: 0.1 squared, 0.025 squared, and thirds of 0.03 (0.0002).
+    assert found.loc[("months_after", "6"), "share_of_spread"] == pytest.approx(0.01 / (0.01 + 0.000625 + 0.0002))
+    assert np.isnan(found.loc[("accept_from", "0.8"), "share_of_spread"])
+
+
+def test_the_shares_on_each_side_add_up_and_read_as_a_sentence():
+    table = report_frames.sensitivity()
+    table.loc[0, ["estimate", "ci_low", "ci_high"]] = [0.2, -0.1, 0.5]
+    table.loc[1, ["estimate", "ci_low", "ci_high"]] = [0.4, 0.1, 0.7]
+    table.loc[2, ["estimate", "ci_low", "ci_high"]] = np.nan
+    sides = count_sides(table)
+    assert sides["n"] == 29 == sum(sides[name] for name in ("below_clearly", "below", "above", "above_clearly", "none"))
+    assert sides["above"] == 1 and sides["above_clearly"] == 1 and sides["none"] == 1
+    words = write_sides(table)
+    assert "Of 29 valid specifications" in words and "1 could not be estimated" in words and "nan" not in words
+    choices = choices_that_matter(report_frames.sensitivity())
+    assert "follow-up (6 months after" in write_choices(choices) and len(show_choices(choices)) == len(choices)
+    assert show_sensitivity(report_frames.sensitivity())["What differs"].iloc[0] == "Nothing (primary)"
 
 
 def known_people():
