@@ -4,7 +4,7 @@
     fixed_effects        before and after of the engaged against that of the comparison pool (fixed effects of people in
                          two periods, whose Poisson estimate is this ratio of sums): the baseline holds the spike
     fixed_effects_quiet  the same with a baseline before the trigger's months: a quiet time is taken for the person's level
-    matched_total        matched on the number of contacts in the year before alone, whatever their course: complier effect
+    matched_on_total        matched on the number of contacts in the year before alone, whatever their course: complier effect
     censored             the primary, comparison people followed only until a referral of their own: complier effect
     referred_later       against people known to be referred later, still before it: the future decides who is compared
 
@@ -23,7 +23,7 @@ from pipeline.model_checks import keep_trials
 from pipeline.weighting import lag_columns
 
 INVALID = {
-    "naive": "none", "fixed_effects": "not_yet_referred", "fixed_effects_quiet": "not_yet_referred", "matched_total": "not_yet_referred",
+    "naive": "none", "fixed_effects": "not_yet_referred", "fixed_effects_quiet": "not_yet_referred", "matched_on_total": "not_yet_referred",
     "censored": "not_yet_referred", "referred_later": "referred_later",
 }  # fmt: skip
 # As many neighbours as matched sets have anywhere else, with no limit to their distance: a single number always finds some.
@@ -44,7 +44,7 @@ def estimate_invalid(cohort: pd.DataFrame, months: pd.DataFrame, trials: Trials,
         "naive": (change(trials, after, before, focus), False, focus),
         "fixed_effects": (difference(change(trials, after, before, focus), change(trials, after, before, ~trials.is_referred)), False, everyone),
         "fixed_effects_quiet": (difference(change(trials, after, quiet, focus), change(trials, after, quiet, ~trials.is_referred)), False, everyone),
-        "matched_total": (as_engaging(trials, match_on_total(rows.reset_index(), trials)), trials.knows_engaged, everyone),
+        "matched_on_total": (as_engaging(trials, match_on_total(rows.reset_index(), trials)), trials.knows_engaged, everyone),
         "censored": (as_engaging(trials, regress(trials, trials.is_referred, CENSORED)), trials.knows_engaged, everyone),
         "referred_later": (regress(keep_trials(trials, focus | is_later), focus[focus | is_later], PRIMARY), False, focus | is_later),
     }
