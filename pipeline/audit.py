@@ -4,7 +4,7 @@ An estimator here is the one the pipeline uses, fed with arrays instead of extra
 the truth of its own estimand in the same draw, so that bias is the mean of estimate less truth. The row of an estimator
 that could not answer stays, flagged, and counts against it.
 Builds on pipeline.audit_worlds, pipeline.contrasts, pipeline.effect, pipeline.matching, pipeline.empirical_bayes,
-pipeline.later_referral, pipeline.stacked_fixed_effects, pipeline.resampling, pipeline.weighting and pipeline.estimates.
+pipeline.later_referral, pipeline.other_designs, pipeline.stacked_fixed_effects, pipeline.resampling, pipeline.weighting and pipeline.estimates.
 """
 
 import numpy as np
@@ -19,13 +19,15 @@ from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagg
 from pipeline.influence import with_draws
 from pipeline.later_referral import CENSORED, FOLLOWED, add_censored
 from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
+from pipeline.other_designs import daily_rates, design_sets, estimate_on_sets, later_contacts
 from pipeline.resampling import draw_multiplicities, normal_interval
 from pipeline.stacked_fixed_effects import estimate_fixed_effects
-from pipeline.weighting import design_matrix, lag_columns
+from pipeline.weighting import design_matrix
 
 CONFIDENCE = 0.95
 DRAWS = 100
-MATCHES, CALIPER = 5, 1.0
+# As in the plan (effect.matches, effect.caliper, effect.caliper_alone of params.yaml).
+MATCHES, CALIPER, CALIPER_ALONE = 5, 0.75, 0.4
 DAYS_IN_MONTH = 365.25 / 12
 ROW_COLUMNS = ["world", "replicate", "estimator", "estimand", "truth", "estimate", "std_error", "ci_low", "ci_high", "p_value", "status"]
 SUMMARY_COLUMNS = [
@@ -111,15 +113,14 @@ def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fit
     """Return the rows of all estimators whose errors need no resampling, each of the effect of referral; odds weights are those of `fits`."""
     rows, before = sample.cohort[kept], sample.before[kept]
     y, days, side, person = trials.outcomes[PRIMARY], trials.exposure[PRIMARY], trials.is_referred, trials.person
-    lags = lag_columns(rows)
-    months = np.array([int(name.split("_")[3]) - int(name.split("_")[2]) + 1 for name in lags])
 
     def label(estimator: str) -> Label:
         return Label(PRIMARY, "not_yet_referred", estimator, "referral")
 
-    def matched(one: Label, columns: list[str], totals: pd.DataFrame, estimate, *design) -> dict:
-        sets = match_sets(trajectory(totals, columns), side, trials.month, person, MATCHES, CALIPER)
-        return estimate(one, sets, *design, y, days, side, person, CONFIDENCE)
+    def on_total(one: Label) -> dict:
+        totals = rows.assign(n_total=before[:, :12].sum(axis=1))
+        sets = match_sets(trajectory(totals, ["n_total"]), side, trials.month, person, MATCHES, CALIPER_ALONE)
+        return estimate_matched_sets(one, sets, y, days, side, person, CONFIDENCE, later)
 
     def fixed_effects(one: Label, first: int, last: int) -> dict:
         periods = pd.DataFrame({
@@ -129,15 +130,15 @@ def quick_estimators(sample: Sample, trials: Trials, kept: np.ndarray, fits: Fit
         })  # fmt: skip
         return estimate_fixed_effects(one, periods, CONFIDENCE)
 
-    rates = rows[lags].to_numpy(float) / (months * DAYS_IN_MONTH)
+    rates = daily_rates(rows)
     odds = None if fits is None else fits.referral.weights
-    totals = rows.assign(n_total=before[:, :12].sum(axis=1))
+    design, later = design_sets(rows, trials, MATCHES, CALIPER, CALIPER_ALONE), later_contacts(trials)
     return [
-        row_or_flag(label("matched_on_total"), matched, ["n_total"], totals, estimate_matched_sets),
-        row_or_flag(label("matched_sets"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_matched_sets),
-        row_or_flag(label("lagged_outcome_matched"), matched, [*lags, "n_recent", "days_since_contact"], totals, estimate_lagged_outcome, trials.design),
-        row_or_flag(label("empirical_bayes"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE, odds),
-        row_or_flag(label("empirical_bayes_unweighted"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE),
+        row_or_flag(label("matched_on_total"), on_total),
+        row_or_flag(label("matched_sets"), estimate_on_sets, design.twins, estimate_matched_sets, trials, later, CONFIDENCE),
+        row_or_flag(label("lagged_outcome_matched"), estimate_on_sets, design.sets, estimate_lagged_outcome, trials, later, CONFIDENCE, trials.design),
+        row_or_flag(label("empirical_bayes"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE, odds, later),
+        row_or_flag(label("empirical_bayes_unweighted"), estimate_with_persistence, rates, y, days, side, person, CONFIDENCE, None, later),
         row_or_flag(label("empirical_bayes_textbook"), textbook, before[:, :12].sum(axis=1), y, days, side),
         row_or_flag(label("fixed_effects"), fixed_effects, 0, 12),
         row_or_flag(label("fixed_effects_quiet"), fixed_effects, 3, 15),

@@ -12,6 +12,7 @@ several earlier spans (Buehlmann & Straub 1970), from untreated people who met t
     E[rate after] = b0 + b1 rate(span 1) + b2 rate(span 2) + ...        fitted where nobody is treated
 
 so that what a burst leaves behind is whatever it left behind in people who were not referred by then.
+Builds on pipeline.estimates and pipeline.net_of_later.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, result_row
+from pipeline.net_of_later import net_of_later
 
 # Iterations of reweighting by the fitted mean; the weights settle in a handful.
 MOST_REWEIGHTINGS = 25
@@ -90,11 +92,12 @@ def fit_persistence(rates: np.ndarray, counted: np.ndarray, exposure: np.ndarray
     return found
 
 
-def estimate_with_persistence(label: Label, rates, counted, exposure, treated, person, confidence: float, weights=None) -> dict:
+def estimate_with_persistence(label: Label, rates, counted, exposure, treated, person, confidence: float, weights=None, later=None) -> dict:
     """Return the tidy row of the treated's count over what learnt persistence predicts for them.
 
     Arrays have an entry per person-trial; `rates` as in fit_persistence, `person` codes for clustering, `weights` odds
-    weights of the untreated. The error linearises both the count and the prediction, people as clusters.
+    weights of the untreated. `later` are contacts of untreated people that follow a treatment of their own: the row is
+    net of them. The error linearises both the count and the prediction, people as clusters.
     Raises NotEstimable when a side is empty or without contacts.
     """
     treated, person = np.asarray(treated, bool), np.unique(person, return_inverse=True)[1]
@@ -114,4 +117,6 @@ def estimate_with_persistence(label: Label, rates, counted, exposure, treated, p
     direction = np.linalg.solve(cross, (X * (exposure * treated)[:, None]).sum(axis=0))
     influence = treated * (counted / observed - X @ found * exposure / predicted) - (X @ direction) * w * (counted - X @ found * exposure) / predicted
     size = Size(person.max() + 1, exposure.sum() / (365.25 / 12))
-    return result_row(label, float(np.log(observed / predicted)), clustered_error(influence, person), size, confidence)
+    later = np.zeros(len(counted)) if later is None else np.asarray(later, float)
+    estimate, influence = net_of_later(float(np.log(observed / predicted)), influence, own * (exposure > 0), counted, later)
+    return result_row(label, estimate, clustered_error(influence, person), size, confidence)

@@ -5,7 +5,7 @@
 It has nobody to compare with. A series of people who were referred at their worst must fall, and where starts are
 staggered they rise and fall together with recruitment: this design is shown because reviewers ask for it, labelled as
 UNABLE_TO_REMOVE says, and never enters a bracket.
-Builds on pipeline.estimates; the model is statsmodels'.
+Builds on pipeline.estimates and pipeline.demand; the model is statsmodels'.
 """
 
 import warnings
@@ -15,10 +15,10 @@ import pandas as pd
 import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
-from pipeline.errors import InputError
-from pipeline.estimates import Label, NotEstimable, Size, result_row
+from pipeline.demand import incidents_of_people
+from pipeline.estimates import Label, NotEstimable, Size, result_row, row_or_flag, tidy
 
-UNABLE_TO_REMOVE = "cannot remove regression to the mean: a before/after of the scheme as a whole"
+UNABLE_TO_REMOVE = "cannot remove regression to the mean; bursts before the later referrals count as after the start"
 # Fewer months on a side than this cannot tell a season from a step (Lopez Bernal et al. ask for more).
 LEAST_MONTHS = 8
 
@@ -40,11 +40,11 @@ def series_design(month: pd.Series, start: pd.Timestamp, harmonics: int, with_sl
 def fit_series(series: pd.DataFrame, start: pd.Timestamp, harmonics: int = 2, with_slope: bool = True):
     """Return statsmodels' fitted quasi-Poisson of `series` (month, counted, exposure), errors scaled by Pearson's dispersion.
 
-    Raises InputError with too few months on a side of `start`, NotEstimable without counts on a side or convergence.
+    Raises NotEstimable with too few months on a side of `start`, without counts on a side or without convergence.
     """
     after = series["month"] >= start
     if min(after.sum(), (~after).sum()) < LEAST_MONTHS:
-        raise InputError(f"Interrupted time series: {LEAST_MONTHS} months are needed before and after the start. Choose another start or a longer extract.")
+        raise NotEstimable(f"{LEAST_MONTHS} months are needed before and after the start")
     if not (series.loc[after, "counted"].sum() > 0 and series.loc[~after, "counted"].sum() > 0 and (series["exposure"] > 0).all()):
         raise NotEstimable("a side of the start has no contacts, or a month no exposure")
     X = series_design(series["month"], start, harmonics, with_slope)
@@ -74,3 +74,31 @@ def estimate_series(label: Label, series: pd.DataFrame, start: pd.Timestamp, n_p
     error = float(np.sqrt(slope @ fit.cov_params().to_numpy() @ slope))
     estimate = float(np.log(fitted[after].sum() / predicted[after].sum()))
     return result_row(label, estimate, error, Size(n_people, float(n_people * len(series))), confidence, UNABLE_TO_REMOVE)
+
+
+def count_months(links: pd.DataFrame, contact_facts: pd.DataFrame, person_id: pd.Series, first: str, last: str) -> pd.DataFrame:
+    """Return month, counted, exposure of the people `person_id`, taken together, over all whole months from `first` to `last`.
+
+    counted are contacts as everywhere (each incident once per person), exposure the people times the days of the month.
+    Nobody leaves: a person who died counts on, as in the published way of counting.
+    """
+    months = pd.date_range(first, pd.Timestamp(last) + pd.Timedelta(days=1), freq="MS")[:-1]
+    incidents = incidents_of_people(links[links["person_id"].isin(person_id)], contact_facts)
+    counted = pd.to_datetime(incidents["received_on"]).dt.to_period("M").dt.to_timestamp().value_counts()
+    return pd.DataFrame({"month": months, "counted": counted.reindex(months, fill_value=0).to_numpy(), "exposure": person_id.nunique() * months.days_in_month.to_numpy(float)})
+
+
+def series_rows(links: pd.DataFrame, contact_facts: pd.DataFrame, person_id: pd.Series, first: str, last: str, start: str, confidence: float) -> pd.DataFrame:
+    """Return the one row of `effects` for the monthly contacts of the people `person_id`, before and from `start` on, with n_counted.
+
+    Flagged where the contacts are not at hand, as in a ready panel. `first` and `last` bound the contact extract.
+    """
+    label = Label("n_contacts", "none", "interrupted_series", "before_after")
+    series = count_months(links, contact_facts, person_id, first, last)
+
+    def estimate(one: Label) -> dict:
+        if not series["counted"].any():
+            raise NotEstimable("contacts by calendar month are not at hand")
+        return estimate_series(one, series, pd.Timestamp(start), person_id.nunique(), confidence)
+
+    return tidy([row_or_flag(label, estimate)]).assign(n_counted=float(series.loc[series["month"] >= pd.Timestamp(start), "counted"].sum()))

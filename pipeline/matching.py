@@ -10,8 +10,9 @@ with no scheme at all (Daw & Hatfield 2018; a test shows it).
                       distance the nearest neighbours of heavy callers leave (post-only matching errs by 15 to 26 %)
 
 A comparison person may serve in several sets. Errors are clustered by person and by set at once (Cameron, Gelbach &
-Miller 2011); resampling people through nearest-neighbour matching is not valid (Abadie & Imbens 2008).
-Builds on pipeline.estimates and pipeline.glm.
+Miller 2011); resampling people through nearest-neighbour matching is not valid (Abadie & Imbens 2008). Where `later` says
+which contacts of the comparison people follow a referral of their own, both ratios are net of these referrals.
+Builds on pipeline.estimates, pipeline.glm and pipeline.net_of_later.
 """
 
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from scipy.spatial import cKDTree
 
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, result_row
 from pipeline.glm import NotConverged, fit_poisson
+from pipeline.net_of_later import net_of_later
 
 DAYS_IN_MONTH = 365.25 / 12
 
@@ -69,14 +71,6 @@ def match_sets(places: np.ndarray, treated: np.ndarray, month: np.ndarray, perso
     return MatchedSets(np.array(rows), np.unique(sets, return_inverse=True)[1], np.array(weights), n_unmatched)
 
 
-def describe_sets(matched: MatchedSets, treated: np.ndarray, person: np.ndarray) -> dict:
-    """Return n_sets, n_unmatched, n_controls (people), controls_per_set (mean) and most_reused (sets of the busiest control person)."""
-    is_control = ~treated[matched.row]
-    uses = np.unique(person[matched.row][is_control], return_counts=True)[1]
-    n_sets = matched.matched_set.max() + 1
-    return dict(n_sets=int(n_sets), n_unmatched=matched.n_unmatched, n_controls=len(uses), controls_per_set=float(is_control.sum() / n_sets), most_reused=int(uses.max(initial=0)))
-
-
 def two_way_error(influence: np.ndarray, person: np.ndarray, matched_set: np.ndarray) -> float:
     """Return the error clustered by person and by set; never below that clustered by person alone."""
     both = np.unique(np.column_stack([person, matched_set]), axis=0, return_inverse=True)[1].ravel()
@@ -85,8 +79,12 @@ def two_way_error(influence: np.ndarray, person: np.ndarray, matched_set: np.nda
     return float(np.sqrt(max(variances[0] + variances[1] - variances[2], variances[0])))
 
 
-def estimate_matched_sets(label: Label, matched: MatchedSets, counted, exposure, treated, person, confidence: float) -> dict:
-    """Return the tidy row of the log ratio of rates, referred over matched; arrays have an entry per trial."""
+def estimate_matched_sets(label: Label, matched: MatchedSets, counted, exposure, treated, person, confidence: float, later=None) -> dict:
+    """Return the tidy row of the log ratio of rates, referred over matched; arrays have an entry per trial.
+
+    `later`: contacts of comparison people that follow a referral of their own; the ratio is net of them.
+    """
+    later = picked_later(matched, later)
     counted, exposure, side, who = sums_of(matched, counted, exposure, treated, person)
     check_sides(counted, side)
     influence = np.zeros(len(side))
@@ -95,11 +93,16 @@ def estimate_matched_sets(label: Label, matched: MatchedSets, counted, exposure,
         events, time = matched.weight[arm] @ counted[arm], matched.weight[arm] @ exposure[arm]
         estimate += sign * np.log(events / time)
         influence[arm] = sign * matched.weight[arm] * (counted[arm] / events - exposure[arm] / time)
-    return matched_row(label, float(estimate), influence, matched, exposure, who, confidence)
+    estimate, influence = net_of_later(float(estimate), influence, matched.weight * ~side, counted, later)
+    return matched_row(label, estimate, influence, matched, exposure, who, confidence)
 
 
-def estimate_lagged_outcome(label: Label, matched: MatchedSets, design, counted, exposure, treated, person, confidence: float) -> dict:
-    """Return the tidy row of the Poisson regression of contacts after on `design` (intercept first, a row per trial) and treatment, on the sets."""
+def estimate_lagged_outcome(label: Label, matched: MatchedSets, design, counted, exposure, treated, person, confidence: float, later=None) -> dict:
+    """Return the tidy row of the Poisson regression of contacts after on `design` (intercept first, a row per trial) and treatment, on the sets.
+
+    `later` as in estimate_matched_sets.
+    """
+    later = picked_later(matched, later)
     counted, exposure, side, who = sums_of(matched, counted, exposure, treated, person)
     check_sides(counted, side)
     X = np.column_stack([design[matched.row], side])
@@ -113,7 +116,13 @@ def estimate_lagged_outcome(label: Label, matched: MatchedSets, design, counted,
     mean = exposure * np.exp(X @ beta)
     information = (X * (matched.weight * mean)[:, None]).T @ X
     influence = (X @ np.linalg.solve(information, np.eye(len(beta))[-1])) * matched.weight * (counted - mean)
-    return matched_row(label, float(beta[-1]), influence, matched, exposure, who, confidence)
+    estimate, influence = net_of_later(float(beta[-1]), influence, matched.weight * ~side, counted, later)
+    return matched_row(label, estimate, influence, matched, exposure, who, confidence)
+
+
+def picked_later(matched: MatchedSets, later) -> np.ndarray:
+    """Return `later` of the rows in the sets; nothing where it is not known."""
+    return np.zeros(len(matched.row)) if later is None else np.asarray(later, float)[matched.row]
 
 
 def sums_of(matched: MatchedSets, counted, exposure, treated, person) -> tuple:

@@ -140,6 +140,9 @@ class Effect(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     unengaged_irr: Annotated[list[Annotated[float, Field(gt=0, le=5)]], Field(min_length=1)]
     later_referrals: Literal["removed", "followed"]
+    matches: Annotated[int, Field(ge=1, le=100)]
+    caliper: Annotated[float, Field(gt=0, le=100)]
+    caliper_alone: Annotated[float, Field(gt=0, le=100)]
 
 
 class Staggered(Section):

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from panel_frames import contact_tables
 
-from pipeline.errors import InputError
-from pipeline.estimates import Label, row_or_flag
-from pipeline.interrupted_series import UNABLE_TO_REMOVE, estimate_series, fit_series
+from pipeline.estimates import Label, NotEstimable, row_or_flag
+from pipeline.interrupted_series import UNABLE_TO_REMOVE, count_months, estimate_series, fit_series, series_rows
 
 LABEL = Label("n_contacts", "none", "interrupted_series", "scheme_level")
 # The tutorial prints three decimals.
@@ -63,6 +63,21 @@ def test_missing_months_are_no_hindrance_and_a_silent_side_is_flagged():
     assert row["status"].startswith("not estimable") and np.isnan(row["estimate"])
 
 
-def test_too_short_a_series_is_refused():
-    with pytest.raises(InputError, match="8 months are needed"):
+def test_too_short_a_series_is_flagged():
+    with pytest.raises(NotEstimable, match="8 months are needed"):
         fit_series(sicily().head(40), BAN)
+
+
+def test_clients_months_are_counted_by_hand():
+    """Ada calls twice in February and Bea once in March 2020; Cleo is no client. Three whole months of 31, 29 and 31 days."""
+    links, facts = contact_tables(("ada", "2020-02-03"), ("ada", "2020-02-04"), ("bea", "2020-03-31"), ("cleo", "2020-03-01"))
+    months = count_months(links, facts, pd.Series(["ada", "bea"]), "2020-01-01", "2020-03-31")
+    assert months["counted"].tolist() == [0, 2, 1] and months["exposure"].tolist() == [62, 58, 62]
+    row = series_rows(links, facts, pd.Series(["ada", "bea"]), "2020-01-01", "2020-03-31", "2020-03-01", 0.95).iloc[0]
+    assert "8 months are needed" in row["status"] and row["n_counted"] == 1
+
+
+def test_a_ready_panel_has_no_calendar_contacts_and_the_row_says_so():
+    links, facts = contact_tables(("ada", "2020-02-03"))
+    row = series_rows(links.head(0), facts.head(0), pd.Series(["ada"]), "2018-01-01", "2020-12-31", "2019-06-01", 0.95).iloc[0]
+    assert "not at hand" in row["status"] and np.isnan(row["estimate"])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.estimates import Label, NotEstimable, row_or_flag
-from pipeline.matching import MatchedSets, describe_sets, estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory, two_way_error
+from pipeline.matching import MatchedSets, estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory, two_way_error
 
 LABEL = Label("n_contacts", "not_yet_referred", "matched_sets", "referral")
 LAGS = ["n_lag_1_1", "n_lag_2_3", "n_lag_4_6", "n_lag_7_12"]
@@ -95,7 +95,6 @@ def test_matches_are_of_the_same_month_near_enough_and_never_the_person_themselv
     matched = match_sets(places, treated, month, person, 1, 0.5)
     assert matched.row.tolist() == [0, 2, 1, 4] and matched.weight.tolist() == [1, 1, 1, 1]
     assert matched.n_unmatched == 1  # nobody near row 5 in month 1
-    assert describe_sets(matched, treated, person) == dict(n_sets=2, n_unmatched=1, n_controls=2, controls_per_set=1.0, most_reused=1)
 
 
 def test_the_ratio_of_matched_sets_is_a_sum_by_hand():
