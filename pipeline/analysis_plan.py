@@ -4,7 +4,7 @@ import pandas as pd
 
 COLUMNS = ["choice", "plan", "this_run", "is_plan"]
 # The choices of a run that the plan fixes, by section of params.yaml.
-FIXED = {"panel": ["months_before", "months_after", "trigger_months", "washout_days"], "linkage": ["accept_from"], "effect": ["later_referrals"]}
+FIXED = {"panel": ["months_before", "months_after", "trigger_months", "needs_recent_contact", "washout_days"], "linkage": ["accept_from"], "effect": ["later_referrals"]}
 NOT_ESTIMATED = "not estimated"
 
 

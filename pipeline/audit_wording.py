@@ -158,6 +158,16 @@ def write_agreement(bracket: pd.DataFrame, audit_verdicts: pd.DataFrame, plan) -
     )
 
 
+def write_apart(audit_pairs: pd.DataFrame, bracket: pd.DataFrame, worlds: list[str]) -> str:
+    """Return how often two of the designs in `bracket` differ by chance alone, in the audit's draws of `worlds`; empty where that is not known."""
+    names = list(bracket["estimator"])
+    rows = audit_pairs[audit_pairs["world"].isin(worlds) & audit_pairs["estimator"].isin(names) & audit_pairs["other"].isin(names)].dropna(subset=["share_apart"])
+    if rows.empty:
+        return ""
+    shares = rows.groupby(["estimator", "other"])["share_apart"].mean()
+    return f"In the audit's draws of worlds in which all of them are valid, a test of two at 5% calls them different in {write_range(shares.min(), shares.max(), write_share)}; more than 5% is what their small errors differ by."
+
+
 def is_apart(bracket: pd.DataFrame) -> bool:
     """Return whether the valid designs disagree beyond chance."""
     return len(bracket) > 1 and bool(bracket["is_apart"].iloc[0])

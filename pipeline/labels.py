@@ -115,9 +115,11 @@ LABELS = {
         "months_before": "Months before time zero",
         "months_after": "Months after time zero",
         "trigger_months": "A contact within months before",
+        "needs_recent_contact": "Such a contact needed",
         "washout_days": "Washout days",
         "later_referrals": "Contacts after a comparison person's own referral",
     },
+    "needs_recent_contact": {"True": "Yes", "False": "No"},
     "later_referrals": {"removed": "Removed by a correction", "followed": "Followed"},
     # How the limits name a simulated world that breaks an assumption.
     "world_limit": {

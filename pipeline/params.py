@@ -235,6 +235,7 @@ class Plan(Section):
     months_before: Months
     months_after: Months
     trigger_months: Months
+    needs_recent_contact: bool
     washout_days: Annotated[int, Field(ge=0, le=365)]
     accept_from: Probability
 

@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline import audit_wording, bracket_wording
 from pipeline.analysis_plan import COLUMNS as PLAN_COLUMNS
 from pipeline.analysis_plan import list_departures
+from pipeline.audit_pairs import COLUMNS as PAIR_COLUMNS
 from pipeline.audit_verdicts import COLUMNS as VERDICT_COLUMNS
 from pipeline.audit_verdicts import INVALID, NO_EFFECT, verdict_of
 from pipeline.bracket import COLUMNS as BRACKET_COLUMNS
@@ -19,6 +20,7 @@ from pipeline.wording import change_of, write_date, write_number, write_p, write
 
 TABLES = {
     "audit": ["world", "estimator", "estimand", "n_replicates", "truth", "bias", "bias_se", "coverage", "coverage_se", "rejected", "rejected_se"],
+    "audit_pairs": PAIR_COLUMNS,
     "audit_verdicts": VERDICT_COLUMNS,
     "audit_limits": audit_wording.LIMIT_COLUMNS,
     "bracket": BRACKET_COLUMNS,
@@ -61,6 +63,8 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "designs": write_list([line for line in (audit_wording.write_design(audit, plan.estimator, plan.estimand, marks.worlds), audit_wording.write_design(audit, plan.engaged_by, "engaged", marks.worlds)) if line]),
         "test": audit_wording.write_test(audit, marks.worlds),
         "naive": audit_wording.write_naive(audit),
+        "apart": audit_wording.write_apart(found["audit_pairs"], found["bracket"], marks.worlds),
+        "is_bracket": audit_wording.is_apart(found["bracket"]),
         "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name) for name, (table, caption) in shown.items()},
     }
     return Markup(fill_template(template, context))

@@ -32,7 +32,7 @@ def tables_with(audit, effects=None):
     verdicts = judge_designs(audit, PARAMS.audit)
     bracket = bracket_designs(effects, verdicts, audit_frames.pairs(WORLDS), WORLDS, PARAMS.plan, 0.95)
     return tables | {"effects": effects} | round_audit({
-        "audit": audit, "audit_verdicts": verdicts, "audit_limits": describe_limits(audit, verdicts, WORLDS, 2.0), "bracket": bracket, "analysis_plan": compare_with_plan(PARAMS.plan, PARAMS, effects),
+        "audit": audit, "audit_pairs": audit_frames.pairs(WORLDS), "audit_verdicts": verdicts, "audit_limits": describe_limits(audit, verdicts, WORLDS, 2.0), "bracket": bracket, "analysis_plan": compare_with_plan(PARAMS.plan, PARAMS, effects),
     })  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def test_where_valid_designs_disagree_the_first_page_has_their_bracket_instead()
     page = first_page(text)
     assert "the answer is a bracket and not one number" in page and "between 57% fewer" in page and "and 26% fewer" in page and "42% fewer" not in page
     assert "an estimated 43 to 74 were made with it" in page
+    assert "They do not: some pair differs beyond chance" in text and "calls them different in 5%" in text
     assert "people referred had between 57% fewer and 26% fewer" in text[text.index("### You can say") :]
 
 
