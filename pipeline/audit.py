@@ -25,7 +25,7 @@ from pipeline.stacked_fixed_effects import estimate_fixed_effects
 from pipeline.weighting import design_matrix
 
 CONFIDENCE = 0.95
-DRAWS = 100
+DRAWS = 60
 # As in the plan (effect.matches, effect.caliper, effect.caliper_alone of params.yaml).
 MATCHES, CALIPER, CALIPER_ALONE = 5, 0.75, 0.4
 DAYS_IN_MONTH = 365.25 / 12
