@@ -99,6 +99,8 @@ def test_an_audit_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert sorted(after["replicate"].unique()) == [1, 2, 3, 4]
     pd.testing.assert_frame_equal(after[after["replicate"] <= 3].reset_index(drop=True), before)
     assert pd.read_csv(tmp_path / "summary.csv")["n_replicates"].max() == 4
+    # Four designs of the effect of referral, each with each; both answer in the two replicates with every estimator.
+    assert pd.read_csv(tmp_path / "pairs.csv")["n_replicates"].tolist() == [2] * 6
 
 
 def test_a_mistaken_world_or_share_is_refused():
