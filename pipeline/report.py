@@ -1,7 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
 Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts),
-pipeline.report_audit (the plan and the audit of the method), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
+pipeline.report_audit (the plan and the audit of the method), pipeline.report_diagnostics (bounds, groups, harm), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_audit, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_diagnostics, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
@@ -86,6 +86,8 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
         "audit_limits": first["limits"],
         "audit_section": report_audit.write_section(tables, figures, parameters, (TEMPLATES / "audit.md.j2").read_text(encoding="utf-8")),
+        "detectable_section": report_diagnostics.write_detectable(tables, (TEMPLATES / "detectable.md.j2").read_text(encoding="utf-8")),
+        "diagnostics_section": report_diagnostics.write_section(tables, figures, parameters, (TEMPLATES / "diagnostics.md.j2").read_text(encoding="utf-8")),
         "uncertainty_section": report_uncertainty.write_section(tables, (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")),
     }
 

@@ -11,7 +11,7 @@ follow a referral of their own, but taking the effect of referral on everybody (
     theta_group = R_group / ((1 - s) + s / theta)
 
 Builds on pipeline.contrasts, pipeline.effect, pipeline.weighted_influence, pipeline.influence, pipeline.later_referral,
-pipeline.model_checks (trials cut to some), pipeline.estimates and pipeline.disclosure.
+pipeline.model_checks (trials cut to some), pipeline.weighting, pipeline.estimates and pipeline.disclosure.
 """
 
 from typing import NamedTuple
@@ -26,9 +26,10 @@ from pipeline.disclosure import control_table
 from pipeline.effect import Fits
 from pipeline.estimates import ESTIMATED
 from pipeline.influence import degrees_of_freedom
-from pipeline.weighted_influence import influence_of_ratio, influence_of_share
 from pipeline.later_referral import net_against, net_ratio
 from pipeline.model_checks import keep_trials
+from pipeline.weighted_influence import influence_of_ratio, influence_of_share
+from pipeline.weighting import design_matrix
 
 COLUMNS = ["characteristic", "level", "position", "estimate", "std_error", "ci_low", "ci_high", "n_referred", "n_comparison", "status", "p_interaction", "p_corrected"]
 # What only the referred have; everything else divides both arms.
@@ -85,6 +86,8 @@ def estimate_subgroups(cohort: pd.DataFrame, trials: Trials, fits: Fits, subgrou
     cannot be compared, is a row without numbers whose status says why; it takes no part in the test.
     """
     n_people, trials = int(trials.person.max()) + 1, as_asked(trials, fits)
+    matrix, names = design_matrix(cohort.set_index("trial_id", drop=False).loc[trials.trial_id])
+    covariates = pd.DataFrame(matrix, columns=names)
     everyone = net_of_later(trials, fits.referral, *ratio_and_influence(trials, fits.referral, n_people), None, n_people)
     rows, tests = [level_row(EVERYONE, EVERYONE, 0, Moved(*everyone, ESTIMATED), trials, trials.is_referred, confidence)], {}
     for characteristic, values in describe_levels(cohort, trials, subgroups).items():
@@ -92,7 +95,7 @@ def estimate_subgroups(cohort: pd.DataFrame, trials: Trials, fits: Fits, subgrou
         for level in values.cat.categories:
             is_level = (values == level).to_numpy()
             kept = trials.is_referred & is_level | ~trials.is_referred & (is_level | (characteristic in OF_REFERRED))
-            one = estimate_level(trials, kept, subgroups.people_at_least, everyone, n_people)
+            one = estimate_level(trials, covariates, kept, subgroups.people_at_least, everyone, n_people)
             found.append(one)
             rows.append(level_row(characteristic, level, len(rows), one, trials, kept, confidence))
         tests[characteristic] = equality_test([one for one in found if np.isfinite(one.estimate)])
@@ -102,15 +105,21 @@ def estimate_subgroups(cohort: pd.DataFrame, trials: Trials, fits: Fits, subgrou
     return table[COLUMNS]
 
 
-def estimate_level(trials: Trials, kept: np.ndarray, people_at_least: int, everyone: tuple, n_people: int) -> Moved:
-    """Return the log ratio of referral among the trials `kept`, net of later referrals of the comparison, or why there is none."""
+def estimate_level(trials: Trials, covariates: pd.DataFrame, kept: np.ndarray, people_at_least: int, everyone: tuple, n_people: int) -> Moved:
+    """Return the log ratio of referral among the trials `kept`, net of later referrals of the comparison, or why there is none.
+
+    `covariates` (pipeline.weighting.design_matrix, a row per trial) are those of all trials; what all the referred of the
+    group share, such as a category that none of them has, cannot be weighted on and is left out.
+    """
     missing = np.full(n_people, np.nan)
     sizes = [len(np.unique(trials.person[kept & side])) for side in (trials.is_referred, ~trials.is_referred)]
     if min(sizes) < people_at_least:
         return Moved(np.nan, missing, f"not estimated: fewer than {people_at_least} people in an arm")
-    part = keep_trials(trials, kept)
-    for columns, note in ((part.design.shape[1], ""), (n_trajectory(part), "; weighted on the trajectory only")):
-        one = part._replace(design=independent(part.design[:, :columns]))
+    part, own = keep_trials(trials, kept), covariates[kept]
+    varied = [name for name in own if name == "intercept" or own.loc[part.is_referred, name].nunique() > 1]
+    trajectory = [name for name in varied if name.startswith(("intercept", "log_"))]
+    for names, note in ((varied, ""), (trajectory, "; weighted on the trajectory only")):
+        one = part._replace(design=independent(own[names].to_numpy()))
         fit = fit_contrast(one, one.is_referred, [PRIMARY])
         if fit is not None and np.isfinite(fit.coefficients[PRIMARY]).all():
             estimate, moved = net_of_later(one, fit, *ratio_and_influence(one, fit, n_people), everyone, n_people)
@@ -121,12 +130,6 @@ def estimate_level(trials: Trials, kept: np.ndarray, people_at_least: int, every
 def as_asked(trials: Trials, fits: Fits) -> Trials:
     """Return `trials`, nothing in them after a referral of their own where `fits` leave later referrals as they come."""
     return trials if fits.is_net else trials._replace(later={name: np.zeros_like(values) for name, values in trials.later.items()})
-
-
-def n_trajectory(trials: Trials) -> int:
-    """Return how many leading columns of the design hold the intercept and the trajectory."""
-    is_other = [not name.startswith(("intercept", "log_")) for name in trials.columns]
-    return is_other.index(True) if any(is_other) else len(is_other)
 
 
 def independent(design: np.ndarray) -> np.ndarray:

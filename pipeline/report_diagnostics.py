@@ -1,0 +1,187 @@
+"""The report's sections on what could be found at all, how far the answer bends, whom it may have harmed and for whom it holds.
+
+Builds on pipeline.honest_bounds and pipeline.robustness (breakdown value, the remark on E-values), pipeline.disclosure,
+pipeline.report_tables, pipeline.wording and pipeline.markdown.
+"""
+
+import pandas as pd
+
+from pipeline.disclosure import control_table
+from pipeline.honest_bounds import last_bound_excluding
+from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
+from pipeline.robustness import e_value_remark
+from pipeline.wording import write_number, write_p, write_percent
+
+NAMES = {
+    ("referral", "sequential_trials"): "Being referred", ("never_engaged", "sequential_trials"): "Being referred without engaging",
+    ("engaged", "sequential_trials"): "The engaged alone", ("engaged", "complier"): "Engaging (complier effect)", ("before_after", "naive"): "Before and after, as published",
+}  # fmt: skip
+HARMS = {
+    "n_missing": "Reported missing", "n_mental_health": "Detained under the Mental Health Act (section 136)", "n_domestic_victim": "Victim of domestic abuse", "n_deaths": "Death",
+}  # fmt: skip
+CHARACTERISTICS = {
+    "everyone": "Everyone", "primary_need": "Need", "referral_source": "Referred by", "prior_demand": "Contacts before", "age": "Age", "sex": "Sex", "pandemic": "Pandemic",
+}  # fmt: skip
+LEVELS = {"everyone": "everyone referred", "F": "women", "M": "men", "X": "another, or not said", "self": "the person or the family"}
+RESTRICTIONS = {"relative_magnitudes": "Times the largest move before", "smoothness": "Change of the drift from block to block (log ratio)"}
+NUMBERS = [
+    "Found below", "Found above", "Ratio", "E-value", "E-value of the interval's nearer end", "Referred", "Comparison", "Rate, referred", "Rate, comparison", "p-value", "p-value, corrected",
+    "Months of support (median)", "People", "Contacts a year, before", "Contacts a year, after", "Bound", "Incidents, referred",
+]  # fmt: skip
+
+
+def control_diagnostics(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
+    """Return honest_bounds, detectable_effects, e_values and score_bootstrap fit for publication: the one count rounded, numbers cut short."""
+    scored = control_table(tables["score_bootstrap"], threshold, rounding, counts=["n_smaller_arm"])
+    return {name: table.round(4) for name, table in (tables | {"score_bootstrap": scored}).items()}
+
+
+def write_detectable(tables: dict[str, pd.DataFrame], template: str) -> Markup:
+    """Return the section that stands before the effects: what could be found at all. Empty where that is not known."""
+    detectable = tables.get("detectable_effects", pd.DataFrame())
+    known = detectable.dropna(subset=["ratio_below"]) if len(detectable) else detectable
+    if known.empty:
+        return Markup("")
+    shown = pd.DataFrame([{"Effect of": NAMES[row.estimand, row.estimator], "Found below": write_number(row.ratio_below, 2), "Found above": write_number(row.ratio_above, 2)} for row in known.itertuples()])
+    main = known.set_index(["estimand", "estimator"])["ratio_below"]
+    smallest = main.get(("engaged", "complier"), main.get(("referral", "sequential_trials")))
+    return Markup(fill_template(template, {"table": table_of(shown, "Ratios that a test at 5% finds in 80 of 100 such studies", "detectable"), "smallest_fall": write_percent(100 * (1 - smallest), 0)}))
+
+
+def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
+    """Return the sections that stand after the effects, from controlled `tables`; empty where the stage made none of them."""
+    names = ("safety", "honest_bounds", "score_bootstrap", "e_values", "subgroups", "doses")
+    found = {name: tables.get(name, pd.DataFrame()) for name in names}
+    if all(table.empty for table in found.values()):
+        return Markup("")
+    threshold = parameters.disclosure.threshold
+    recorded = found["safety"][found["safety"]["status"].ne("not recorded in these extracts")] if len(found["safety"]) else found["safety"]
+    absent = [HARMS[code][0].lower() + HARMS[code][1:] for code in found["safety"]["outcome"] if code not in set(recorded["outcome"])] if len(found["safety"]) else []
+    context = {
+        "parameters": parameters,
+        "figure": {name: figures.get(name, "") for name in ("subgroups", "honest_bounds")},
+        "safety": table_of(show_safety(recorded, threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", "safety"),
+        "absent": ", ".join(absent),
+        "bounds": table_of(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", "bounds"),
+        "breakdown": write_breakdown(found["honest_bounds"], parameters.diagnostics.block_months),
+        "scored": write_scored(found["score_bootstrap"]),
+        "e_values": table_of(show_e_values(found["e_values"]), "E-values", "e-values"),
+        "remark": e_value_remark(naive_ratio(found["e_values"])),
+        "subgroups": table_of(show_subgroups(found["subgroups"], threshold), "The effect of being referred in groups named beforehand; exploratory", "subgroups"),
+        "tests": table_of(show_tests(found["subgroups"]), "Whether the groups of a characteristic differ", "subgroup-tests"),
+        "differing": write_differing(found["subgroups"]),
+        "doses": table_of(show_doses(found["doses"], threshold), "The engaged by how long they were supported; described, no effect", "doses"),
+    }
+    return Markup(fill_template(template, context))
+
+
+def table_of(shown: pd.DataFrame, caption: str, name: str) -> Markup:
+    """Return a table of words as Markdown; empty text where it has no rows."""
+    return Markup("") if shown.empty else write_table(shown, caption, [column for column in shown if column in NUMBERS], name)
+
+
+def show_safety(safety: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the safety outcomes in words, uncorrected."""
+    return pd.DataFrame([
+        {"Outcome": HARMS[row.outcome], "Incidents, referred": count_words(row.n_events, threshold), "Rate, referred": dash_if_missing(row.rate_referred, write_one),
+         "Rate, comparison": dash_if_missing(row.rate_comparison, write_one), "Ratio": dash_if_missing(row.estimate, write_ratio),
+         "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "p-value": dash_if_missing(row.p_value, write_p)}
+        for row in safety.itertuples()
+    ])  # fmt: skip
+
+
+def write_one(value) -> str:
+    """Return a number with one decimal."""
+    return write_number(value, 1)
+
+
+def show_bounds(honest_bounds: pd.DataFrame) -> pd.DataFrame:
+    """Return the bounds in words, one row per bound."""
+    return pd.DataFrame([
+        {"Drift allowed": RESTRICTIONS[row.restriction], "Bound": f"{row.bound:g}", "Interval of the ratio": interval_words(row.ci_low, row.ci_high, write_ratio) if pd.notna(row.ci_low) else str(row.status),
+         "Leaves out no effect": "yes" if row.excludes_no_effect else "no"}
+        for row in honest_bounds.itertuples()
+    ])  # fmt: skip
+
+
+def write_breakdown(honest_bounds: pd.DataFrame, block_months: int) -> str:
+    """Return the breakdown value in words."""
+    if honest_bounds.empty or honest_bounds["ci_low"].isna().all():
+        return "The bounds could not be worked out: " + (str(honest_bounds["status"].iloc[0]).removeprefix("not estimable: ") + "." if len(honest_bounds) else "there is no event study.")
+    rows = honest_bounds[honest_bounds["restriction"].eq("relative_magnitudes")]
+    last = last_bound_excluding(rows)
+    if pd.isna(last):
+        return "The interval holds no effect even if the arms would have moved exactly alike from block to block."
+    tried = " (the largest that was tried)" if last == rows["bound"].max() else ""
+    return (
+        f"The effect of being referred still stands out if the arms drifted apart after time zero, from one block of {block_months} months to the next, by up to {last:g} times the largest "
+        f"move between two blocks before{tried}; beyond that the interval holds no effect."
+    )
+
+
+def write_scored(score_bootstrap: pd.DataFrame) -> str:
+    """Return in words what the score bootstrap says beside the resamples, and which to prefer."""
+    if score_bootstrap.empty or pd.isna(score_bootstrap["p_value"].iloc[0]):
+        return ""
+    row = score_bootstrap.iloc[0]
+    beside = f"; from resamples it runs from {interval_words(row['ci_low_resampled'], row['ci_high_resampled'], write_ratio)}" if pd.notna(row["ci_low_resampled"]) else ""
+    found = f"Its p-value is {write_p(row['p_value'])}, and the interval of the ratio runs from {interval_words(row['ci_low'], row['ci_high'], write_ratio)}{beside}."
+    return f"{found} So few people are behind the smaller arm that the score bootstrap is the one to read." if row["is_few"] else found
+
+
+def naive_ratio(e_values: pd.DataFrame) -> float:
+    """Return the naive ratio of this run, or that of the published fall where there is none or nothing fell."""
+    rows = e_values[e_values["estimator"].eq("naive") & e_values["ratio"].lt(1)] if len(e_values) else e_values
+    return float(rows["ratio"].iloc[0]) if len(rows) else 0.19
+
+
+def show_e_values(e_values: pd.DataFrame) -> pd.DataFrame:
+    """Return the E-values in words."""
+    return pd.DataFrame([
+        {"Estimate": NAMES[row.estimand, row.estimator], "Ratio": write_number(row.ratio, 2), "E-value": dash_if_missing(row.e_value, write_one),
+         "E-value of the interval's nearer end": dash_if_missing(row.e_value_of_interval, write_one)}
+        for row in e_values.itertuples()
+    ])  # fmt: skip
+
+
+def name_level(level: str) -> str:
+    """Return a group's name in words."""
+    return LEVELS.get(level, level.replace("_", " "))
+
+
+def show_subgroups(subgroups: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the effect in each group in words; a group without an estimate says why."""
+    return pd.DataFrame([
+        {"Characteristic": CHARACTERISTICS[row.characteristic], "Group": name_level(row.level), "Referred": "suppressed" if pd.isna(row.n_referred) else count_words(row.n_referred, threshold),
+         "Ratio": dash_if_missing(row.estimate, write_ratio), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "Note": str(row.status).removeprefix("estimated").removeprefix("; ")}
+        for row in subgroups.itertuples()
+    ])  # fmt: skip
+
+
+def show_tests(subgroups: pd.DataFrame) -> pd.DataFrame:
+    """Return the interaction test of each characteristic."""
+    tests = subgroups.drop_duplicates("characteristic").dropna(subset=["p_interaction"]) if len(subgroups) else subgroups
+    return pd.DataFrame([
+        {"Characteristic": CHARACTERISTICS[row.characteristic], "p-value": write_p(row.p_interaction), "p-value, corrected": dash_if_missing(row.p_corrected, write_p)} for row in tests.itertuples()
+    ])  # fmt: skip
+
+
+def write_differing(subgroups: pd.DataFrame, size: float = 0.05) -> str:
+    """Return which characteristics the effect differs by, after correction."""
+    tests = subgroups.drop_duplicates("characteristic").dropna(subset=["p_corrected"]) if len(subgroups) else subgroups
+    if tests.empty:
+        return "No characteristic has two groups large enough to be compared."
+    names = [CHARACTERISTICS[code].lower() for code in tests.loc[tests["p_corrected"] < size, "characteristic"]]
+    if not names:
+        return "After correction for the number of characteristics no difference between groups stands out; that is not proof that there is none, because groups are small."
+    return f"After correction for the number of characteristics the effect differs by {' and '.join(names)}. This is a lead to be followed up with other data, not a finding."
+
+
+def show_doses(doses: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return the quarters of support in words."""
+    return pd.DataFrame([
+        {"Support": row.months_of_support[0].upper() + row.months_of_support[1:], "Months of support (median)": dash_if_missing(row.median_months, write_one), "People": count_words(row.n_people, threshold),
+         "Contacts a year, before": dash_if_missing(row.contacts_before, write_one), "Contacts a year, after": dash_if_missing(row.contacts_after, write_one)}
+        for row in doses.itertuples()
+    ])  # fmt: skip
