@@ -28,6 +28,13 @@ def write_range(low: float, high: float, write) -> str:
     return first if first == last else f"{first} to {last}"
 
 
+def write_errors(low: float, high: float) -> str:
+    """Return a range of mean errors in words: "30% to 32% too high", "5% too low to 12% too high"."""
+    first, last = write_error(low), write_error(high)
+    number, side = first.partition(" ")[::2]
+    return f"{number} to {last}" if first != last and side.startswith("too") and last.endswith(side) else write_range(low, high, write_error)
+
+
 def write_share(share: float) -> str:
     """Return a share in whole percent."""
     return write_percent(100 * share, 0)
@@ -36,7 +43,8 @@ def write_share(share: float) -> str:
 def describe_limits(audit: pd.DataFrame, audit_verdicts: pd.DataFrame, worlds: list[str], beyond_errors: float) -> pd.DataFrame:
     """Return one row per world outside `worlds` and estimand: how wrong the designs are that were not found invalid (LIMIT_COLUMNS).
 
-    direction: high or low where every design's error is beyond `beyond_errors` Monte Carlo errors on that side, else mixed.
+    direction: high or low where every design's error is beyond `beyond_errors` Monte Carlo errors on that side, none where
+    no design's is on either, else mixed.
     """
     kept = audit_verdicts.loc[audit_verdicts["verdict"].ne(INVALID) & audit_verdicts["estimand"].ne(TEST[1]), ["estimator", "estimand"]]
     rows = audit[~audit["world"].isin(worlds)].merge(kept, on=["estimator", "estimand"], how="inner", validate="many_to_one").dropna(subset=["bias"])
@@ -47,7 +55,8 @@ def describe_limits(audit: pd.DataFrame, audit_verdicts: pd.DataFrame, worlds: l
 def limit_row(world: str, estimand: str, rows: pd.DataFrame, beyond_errors: float) -> dict:
     """Return the row of one world and estimand."""
     slack = beyond_errors * rows["bias_se"]
-    direction = "high" if (rows["bias"] - slack > 0).all() else "low" if (rows["bias"] + slack < 0).all() else "mixed"
+    is_high, is_low = rows["bias"] - slack > 0, rows["bias"] + slack < 0
+    direction = "high" if is_high.all() else "low" if is_low.all() else "mixed" if (is_high | is_low).any() else "none"
     return dict(
         world=world, estimand=estimand, has_effect=bool(rows["truth"].abs().max() > NO_EFFECT), n_designs=len(rows), lowest_bias=rows["bias"].min(), highest_bias=rows["bias"].max(),
         direction=direction, smallest_coverage=rows["coverage"].min(), largest_coverage=rows["coverage"].max(), smallest_rejected=rows["rejected"].min(), largest_rejected=rows["rejected"].max(),
@@ -56,22 +65,21 @@ def limit_row(world: str, estimand: str, rows: pd.DataFrame, beyond_errors: floa
 
 def list_limits(limits: pd.DataFrame) -> list[str]:
     """Return one sentence or two per broken assumption, the worlds with and without effect apart."""
-    return [f"{label('world_limit', world)}: {' '.join(write_limit(row) for row in rows.itertuples())}" for world, rows in limits.groupby("world", sort=True)]
+    return [f"{label('world_limit', world)}, {'; '.join(write_limit(row) for row in rows.sort_values('estimand', ascending=False).itertuples())}." for world, rows in limits.groupby("world", sort=True)]
 
 
 def write_limit(row) -> str:
-    """Return how wrong the designs for one estimand are in one world."""
-    designs = "the one design" if row.n_designs == 1 else f"every one of {row.n_designs} designs"
-    what = {"referral": "for the effect of being referred", "engaged": "for the effect on those who engaged"}[row.estimand]
-    sides = {"high": ("understates a fall", "finds a rise where there is none"), "low": ("overstates a fall", "finds a fall where there is none")}
-    errors = write_range(row.lowest_bias, row.highest_bias, write_error)
-    if row.direction in sides:
-        found = f"{what} {designs} {sides[row.direction][0 if row.has_effect else 1]}: the ratio comes out {errors}"
-    else:
-        found = f"{what} the error is not on one side in {designs.removeprefix('every one of ')}: the ratio comes out {errors}"
-    covered = f"; 95% intervals hold the truth in {write_range(row.smallest_coverage, row.largest_coverage, write_share)} of replicates"
-    false = "" if row.has_effect else f", and an effect is found in {write_range(row.smallest_rejected, row.largest_rejected, write_share)}"
-    return f"{found}{covered}{false}."
+    """Return how wrong the designs for one estimand are in one world, as part of a sentence."""
+    is_one = row.n_designs == 1
+    designs = f"{'the one design' if is_one else f'the {row.n_designs} designs'} for the effect {'of being referred' if row.estimand == 'referral' else 'on those who engaged'}"
+    said = {
+        "high": ("understate a fall", "find a rise where there is none"), "low": ("overstate a fall", "find a fall where there is none"), "none": ("err no more than chance explains",) * 2,
+        "mixed": ("do not err on one side",) * 2,
+    }[row.direction][0 if row.has_effect else 1]  # fmt: skip
+    verb, _, rest = said.partition(" ")
+    found = f"{designs if is_one or row.direction == 'mixed' else designs.replace('the', 'all', 1)} {({'do': 'does'}.get(verb, f'{verb}s') if is_one else verb)} {rest} (ratios {write_errors(row.lowest_bias, row.highest_bias)})"
+    covered = f", with 95% intervals that hold the truth in {write_range(row.smallest_coverage, row.largest_coverage, write_share)} of replicates"
+    return found + covered + ("" if row.has_effect else f" and a finding in {write_range(row.smallest_rejected, row.largest_rejected, write_share)}")
 
 
 def write_naive(audit: pd.DataFrame) -> str:
@@ -94,7 +102,7 @@ def write_design(audit: pd.DataFrame, estimator: str, estimand: str, worlds: lis
     none, some = rows[rows["truth"].abs() < NO_EFFECT], rows[rows["truth"].abs() >= NO_EFFECT]
     found = (
         f"{label('estimator', estimator)}, {label('estimand', estimand).lower()}: in {len(rows)} {'world' if len(rows) == 1 else 'worlds'} ({count_replicates(rows)} replicates each) "
-        f"the ratio comes out {write_range(rows['bias'].min(), rows['bias'].max(), write_error)} on average (Monte Carlo error at most {write_percent(change_of(rows['bias_se'].max()))}), "
+        f"the ratio comes out {write_errors(rows['bias'].min(), rows['bias'].max())} on average (Monte Carlo error at most {write_percent(change_of(rows['bias_se'].max()))}), "
         f"and 95% intervals hold the truth in {write_range(rows['coverage'].min(), rows['coverage'].max(), lambda share: write_percent(100 * share))} "
         f"(at most {100 * rows['coverage_se'].max():.1f} points)."
     )
@@ -147,8 +155,7 @@ def write_agreement(bracket: pd.DataFrame, audit_verdicts: pd.DataFrame, plan) -
     if is_apart(bracket):
         return ""
     if bracket.empty:
-        found = "No design for the effect of being referred was found valid by the audit and could be estimated here"
-        return f"{found}; {write_verdict(audit_verdicts, plan.estimator, plan.estimand)}, the design of the analysis plan." if len(audit_verdicts) else ""
+        return f"The answer is by the design of the analysis plan; {write_verdict(audit_verdicts, plan.estimator, plan.estimand)}, and no design that it found valid could be estimated here." if len(audit_verdicts) else ""
     if len(bracket) == 1:
         return "Of the designs that the audit found valid only one could be estimated here, so that nothing stands beside it."
     low, high = bracket.iloc[0], bracket.iloc[-1]

@@ -77,19 +77,25 @@ def test_a_hidden_state_is_told_with_its_direction_and_size():
     table = audit_frames.audit(PARAMS.audit.worlds)
     verdicts = judge_designs(table, PARAMS.audit)
     assert list_valid(verdicts, "referral") == ["matched_sets", "sequential_trials"] and list_valid(verdicts, "engaged") == ["complier"]
-    lines = {line.split(":")[0]: line for line in list_limits(describe_limits(table, verdicts, PARAMS.audit.worlds, 2.0))}
-    hidden = lines["With selection on a hidden state that officers see and records do not"]
-    # exp(0.26) is 30 % and exp(0.28) 32 % too high.
-    assert "every one of 2 designs understates a fall: the ratio comes out 30% too high to 32% too high" in hidden and "hold the truth in 40% to 50% of replicates" in hidden
-    assert "finds a rise where there is none" in lines["With selection on a hidden state, and a scheme without effect"]
-    assert "the one design overstates a fall: the ratio comes out 24% too low" in lines["Where people who are about to improve are the likelier to engage"]
+    lines = list_limits(describe_limits(table, verdicts, PARAMS.audit.worlds, 2.0))
+    hidden, null, _, selective = lines
+    # exp(0.26) is 30 % and exp(0.28) 32 % too high; exp(0.11) and exp(0.13) are 12 and 14 %; exp(-0.28) is 24 % too low.
+    assert hidden.startswith("With selection on a hidden state that officers see and records do not, all 2 designs for the effect of being referred understate a fall (ratios 30% to 32% too high), with 95% intervals that hold the truth in 40% to 50% of replicates; the one design for the effect on those who engaged understates a fall")
+    assert "all 2 designs for the effect of being referred find a rise where there is none (ratios 12% to 14% too high)" in null and "and a finding in 5%." in null
+    assert "the one design for the effect on those who engaged overstates a fall (ratios 24% too low)" in selective
 
 
 def test_errors_on_both_sides_are_not_told_as_one_side():
     table = audit_frames.audit(PARAMS.audit.worlds)
     table.loc[table["world"].eq("hidden state") & table["estimator"].eq("matched_sets"), "bias"] = -0.2
     line = next(line for line in list_limits(describe_limits(table, judge_designs(table, PARAMS.audit), PARAMS.audit.worlds, 2.0)) if "records do not" in line)
-    assert "not on one side" in line and "18% too low to 30% too high" in line
+    assert "the 2 designs for the effect of being referred do not err on one side (ratios 18% too low to 30% too high)" in line
+
+
+def test_an_error_within_chance_is_told_as_such():
+    table = audit_frames.audit(PARAMS.audit.worlds).assign(bias_se=0.1)
+    line = list_limits(describe_limits(table, judge_designs(table, PARAMS.audit), PARAMS.audit.worlds, 2.0))[-2]
+    assert "found less often, all 2 designs for the effect of being referred err no more than chance explains (ratios 14% to 16% too high)" in line
 
 
 def test_the_naive_count_and_the_primary_are_told_from_the_rows():
