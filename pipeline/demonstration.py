@@ -75,11 +75,14 @@ def compare_with_truth(
         return pd.DataFrame(columns=COLUMNS)
     effect, claim = true_effects(person_outcomes), true_claim(contact_facts, contact_persons, person_outcomes, months)
     fall = 100 * (1 - claim["n_after"] / claim["n_before"])
-    scheme = decomposition[decomposition["part"].str.contains("scheme")]
+    scheme, linkage = (decomposition[decomposition["part"].str.contains(part)] for part in ("scheme", "linkage"))
+    searched = decomposition.loc[decomposition["part"].eq("naive fall"), "percentage_points"].sum()
     rows = [
         ratio_row("Effect of engaging with the scheme", effect["engaged"], find_effect(effects, "complier", "engaged")),
         ratio_row("Effect of being referred", effect["referral"], find_effect(effects, "sequential_trials", "referral")),
         *[points_row("The scheme's part of the published fall", 100 * effect["claim_averted"] / claim["n_before"], row) for _, row in scheme.iterrows()],
+        # The truth of linkage's part: what the search by the register counts beyond the true links.
+        *[points_row("Linkage's part of the published fall", searched - fall, row) for _, row in linkage.iterrows()],
         plain_row("Fall before to after, as published", "percent", fall, find_claim(claims, "fall in demand", "reproduced")),
         plain_row("Did not call", "percent", claim["none"], find_claim(claims, "did not call", "reproduced")),
         plain_row("Called once or twice", "percent", claim["few"], find_claim(claims, "called once or twice", "reproduced")),

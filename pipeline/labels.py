@@ -85,15 +85,17 @@ LABELS = {
     },
     "part": {
         "naive fall": "Fall from before to after",
+        "linkage": "Linkage (search by the register)",
         "exposure": "Less time at risk (death, moving away)",
         "calendar": "Season, pandemic and recording",
-        "regression to the mean and anything unmeasured": "Regression to the mean and anything unmeasured",
+        "regression to the mean and anything unmeasured": "Remainder: regression to the mean and anything unmeasured",
         "scheme (carried over from compliers)": "The scheme (carried over from all who engaged)",
     },
     "part_in_sentence": {
+        "linkage": "linkage, which is what such a search counts beyond everyone linked alike",
         "exposure": "less time at risk because of death or moving away",
         "calendar": "season, pandemic and recording",
-        "regression to the mean and anything unmeasured": "regression to the mean and anything unmeasured",
+        "regression to the mean and anything unmeasured": "the remainder, regression to the mean and anything unmeasured",
         "scheme (carried over from compliers)": "the scheme",
     },
     "against": {

@@ -30,7 +30,7 @@ WHEN_ANY = {"choices", "broken_rules", "linkage_patterns", "secondary", "uptake"
 NUMBERS = {
     "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
     "Percentage points", "Contacts per client", "Share (log scale)", "Months", "Washout days", "Links from", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred",
-    "True contacts", "Estimate of this run", "Ratio times", "From", "To", "Share of spread",
+    "True contacts", "Estimate of this run", "Ratio times", "From", "To", "Share of spread", "Points, any order",
 }
 
 
@@ -69,6 +69,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "referred_from": wording.write_date(parameters.claim.referred_from),
         "complete_by": wording.write_date(parameters.claim.complete_by),
         "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
+        "decomposition_orders": wording.write_orders(tables["decomposition"]),
         "specification_sides": report_specifications.write_sides(tables["sensitivity"]),
         "specification_choices": report_specifications.write_choices(choices_that_matter(tables["sensitivity"])),
         "falsification": "" if complier is None and never is None else wording.write_falsification(never),

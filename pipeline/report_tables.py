@@ -248,7 +248,7 @@ def show_provenance(provenance: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts of the headline in percentage points, with interval and share on the log scale."""
+    """Return the parts of the headline in percentage points, with interval, share on the log scale and what other orders of the parts give."""
     return pd.DataFrame(
         [
             {
@@ -257,6 +257,7 @@ def show_decomposition(decomposition: pd.DataFrame) -> pd.DataFrame:
                 "Interval": interval_words(row.ci_low, row.ci_high, lambda value: write_number(value, 1)),
                 "Contacts per client": write_number(row.contacts_per_client, 1),
                 "Share (log scale)": "–" if pd.isna(row.log_share) else write_percent(100 * row.log_share, 0),
+                "Points, any order": interval_words(row.points_low, row.points_high, lambda value: write_number(value, 1)),
             }
             for row in decomposition.sort_values("position").itertuples()
         ]

@@ -216,14 +216,28 @@ def write_decomposition(decomposition: pd.DataFrame, months: int) -> str:
     before = 100 * whole["contacts_per_client"] / whole["percentage_points"]
     after = before - whole["contacts_per_client"]
     listed = [f"{write_number(row.percentage_points, 1)} are {label('part_in_sentence', row.part)}{write_points_interval(row)}" for row in parts.itertuples()]
+    who = "Found by their register details, clients" if parts["part"].eq("linkage").any() else "Clients"
     sentence = (
-        f"Clients of the claim had {write_number(before, 1)} contacts each in the {months} months before referral and {write_number(after, 1)} in the {months} months after: "
+        f"{who} of the claim had {write_number(before, 1)} contacts each in the {months} months before referral and {write_number(after, 1)} in the {months} months after: "
         f"a fall of {write_percent(whole['percentage_points'])}. Of these {write_number(whole['percentage_points'], 1)} percentage points, {', '.join(listed[:-1])} and {listed[-1]}."
     )
     scheme = parts[parts["part"].str.contains("scheme")]
     if len(scheme):
         sentence += f" Without the scheme the same clients would have had an estimated {write_number(after + scheme['contacts_per_client'].iloc[0], 1)} contacts each afterwards; with it they had {write_number(after, 1)}."
     return sentence + (" A part below zero worked in the other direction." if (parts["percentage_points"] < 0).any() else "")
+
+
+def write_orders(decomposition: pd.DataFrame) -> str:
+    """Return how far the scheme's part turns on the order in which the parts are taken, empty where that is not known."""
+    scheme = decomposition[decomposition["part"].str.contains("scheme")].dropna(subset=["points_low", "points_high", "points_mean", "log_share"])
+    if scheme.empty:
+        return ""
+    row = scheme.iloc[0]
+    return (
+        f"In contacts a part depends on what the parts before it have left: in the order shown the scheme has {write_number(row['percentage_points'], 1)} percentage points, "
+        f"over all orders between {write_number(row['points_low'], 1)} and {write_number(row['points_high'], 1)} percentage points (mean {write_number(row['points_mean'], 1)}). "
+        f"As a ratio its share does not depend on the order: {write_percent(100 * row['log_share'], 0)} of the fall on the log scale."
+    )
 
 
 def write_points_interval(row) -> str:

@@ -71,9 +71,22 @@ def test_a_simulated_set_is_never_said_to_be_the_real_scheme():
 
 def test_the_parts_in_the_sentence_are_the_rows_of_the_table():
     sentence = wording.write_decomposition(report_frames.decomposition(), 12)
-    assert "Of these 81.0 percentage points, 0.6 are less time at risk" in sentence and "18.6 are the scheme (interval: 11.0 to 25.0)" in sentence
-    upwards = report_frames.decomposition().assign(percentage_points=[81.0, -1.0, 3.4, 60.0, 18.6])
+    assert "Of these 81.0 percentage points, 0.7 are linkage" in sentence and "0.6 are less time at risk" in sentence and "18.6 are the scheme (interval: 11.0 to 25.0)" in sentence
+    upwards = report_frames.decomposition().assign(percentage_points=[81.0, 0.0, -1.0, 3.4, 60.0, 18.6])
     assert "\u22121.0 are less time at risk" in wording.write_decomposition(upwards, 12) and "worked in the other direction" in wording.write_decomposition(upwards, 12)
+
+
+def test_the_sentence_on_the_order_says_how_far_the_scheme_s_part_turns_on_it():
+    sentence = wording.write_orders(report_frames.decomposition())
+    assert "between 15.2 and 44.9 percentage points" in sentence and "mean 29.6" in sentence and "36%" in sentence
+    unknown = report_frames.decomposition().assign(points_low=float("nan"), points_high=float("nan"), points_mean=float("nan"))
+    assert wording.write_orders(unknown) == "" == wording.write_orders(unknown.iloc[:0])
+
+
+def test_a_fall_that_rests_on_links_made_elsewhere_is_not_said_to_be_searched_by_the_register():
+    table = report_frames.decomposition()
+    assert wording.write_decomposition(table, 12).startswith("Found by their register details, clients")
+    assert wording.write_decomposition(table[table["part"] != "linkage"], 12).startswith("Clients of the claim had")
 
 
 def test_contacts_per_client_follow_from_the_fall():
