@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from pipeline.figures import BLUE, GREY, new_figure, title_figure
 
 # A ratio beyond this, or an end of an interval, is drawn at it: a block with few contacts would flatten all others.
 LARGEST_SHOWN = math.log(4)
+TICKS = [0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4]
 
 
 def draw_staggered(staggered_effects: pd.DataFrame, outcome: str) -> tuple[Figure, str]:
@@ -27,7 +28,7 @@ def draw_staggered(staggered_effects: pd.DataFrame, outcome: str) -> tuple[Figur
     axes.plot(middle[~after], estimate[~after], ls="", marker="s", mfc="white", mec="black", ms=6, label="before the start")
     axes.plot(middle[after], estimate[after], ls="", marker="o", color=BLUE, ms=6, label="from the start on")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{math.exp(value):.2f}"))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(FixedLocator([math.log(tick) for tick in TICKS]))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_xlabel("Months since the start")
     axes.set_ylabel("Ratio of contacts (log scale)")

@@ -1,7 +1,8 @@
 """The file of a ready panel as our tables: what each column may say, which of two forms it has, and what may not stand in it.
 
-Relative form (`ready_panel`): month is a whole number, months from time zero. Calendar form (`calendar_panel`): month is a
-calendar month. Messages name columns and row numbers, never a value.
+Relative form (`ready_panel`): month is a whole number, months from time zero, and index_month a calendar month. Calendar form
+(`calendar_panel`): month is a calendar month, written as 2017-03, as 201703, as a day, or as the number of a period, and
+index_month likewise. Messages name columns and row numbers, never a value.
 """
 
 import hashlib
@@ -22,6 +23,10 @@ COVARIATES = {"sex": "text", "birth_year": "number", "age": "number", "area": "t
 NEEDED = ("person_id", "index_month", "month")
 EXTRA = "covariate_"
 LONGEST_MONTH = 31
+# What stands for "never" in index_month, beside a blank; 0 and numbers below it do too where periods are numbered from 1.
+NEVER_WORDS = {"inf", "+inf", "infinity", "never", "na", "n/a", "nan", "nat", "null", "none", "0", "0.0"}
+NUMBER = r"-?\d+(?:\.0+)?"
+YEAR_MONTH = r"(?:19|20|21)\d\d(?:0[1-9]|1[0-2])(?:\.0)?"
 WHERE = "Extract panel"
 
 
@@ -50,15 +55,54 @@ def name_outcomes(counted: list[str]) -> dict[str, str]:
     return {primary: "n_contacts"} | {name: name for name in counted if name != primary}
 
 
-def sort_forms(panel: pd.DataFrame, outcomes: list[str], covariates: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def name_months(panel: pd.DataFrame, first_month: str) -> pd.DataFrame:
+    """Return `panel` with calendar months written as 2017-03 wherever it has calendar months, and a blank index_month for never.
+
+    201703 is read as what it is. Numbered periods are told from months from time zero by index_month, which is numbered
+    too; number 1 is `first_month`, and a start beyond the last period of the panel is none within it. Raises InputError
+    where periods are numbered and nobody said which month number 1 is.
+    """
+    index = panel["index_month"].mask(panel["index_month"].str.lower().isin(NEVER_WORDS))
+    months = panel["month"].dropna()
+    if len(months) and months.str.fullmatch(YEAR_MONTH).all():
+        panel = panel.assign(month=split_year(panel["month"]))
+    index = split_year(index).where(index.str.fullmatch(YEAR_MONTH).fillna(False).astype(bool), index)
+    # Where nobody ever starts, first_month alone tells periods from months from time zero.
+    is_numbered = len(months) and panel["month"].dropna().str.fullmatch(NUMBER).all() and index.dropna().str.fullmatch(NUMBER).all() and (index.notna().any() or first_month)
+    if not is_numbered:
+        return panel.assign(index_month=index)
+    if not first_month:
+        raise InputError(
+            f"{WHERE}, month: periods are numbered, and so are starts. Say in params.yaml, extracts.first_month, which calendar month number 1 is, for example \"2011-01\"; "
+            "where nobody knows, any month will do, and season and calendar dates in the report then mean nothing."
+        )
+    number, start = pd.to_numeric(panel["month"]), pd.to_numeric(index)
+    start = start.where(start.between(min(number.min(), 1), number.max()))
+    return panel.assign(month=count_from(first_month, number), index_month=count_from(first_month, start))
+
+
+def split_year(text: pd.Series) -> pd.Series:
+    """Return 201703 as 2017-03."""
+    return text.str.slice(0, 4) + "-" + text.str.slice(4, 6)
+
+
+def count_from(first_month: str, number: pd.Series) -> pd.Series:
+    """Return the calendar month, as 2017-03, of each number, 1 being `first_month`; missing where the number is."""
+    first = pd.Period(first_month, freq="M")
+    names = {one: str(first + (int(one) - 1)) for one in number.dropna().unique()}
+    return number.map(names).astype("str").where(number.notna())
+
+
+def sort_forms(panel: pd.DataFrame, outcomes: list[str], covariates: list[str], first_month: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (ready_panel, calendar_panel): the rows of `panel`, typed, in the table of its form; the other table is empty.
 
     `panel` has the columns of panel_columns. Columns: person_id, arm (referred or not_yet_referred), is_engaged (missing where
     nothing says), index_month, month (whole number or first day of the month), exposure_days, outcomes (the primary as
     n_contacts), known covariates, and further ones as covariate_<name>. Sorted by person and month.
-    Raises InputError that lists every kind of mistake at once.
+    `first_month` is extracts.first_month. Raises InputError that lists every kind of mistake at once.
     """
-    months = panel["month"].str.fullmatch(r"-?\d+(\.0)?").fillna(False).astype(bool)
+    panel = name_months(panel, first_month)
+    months = panel["month"].str.fullmatch(NUMBER).fillna(False).astype(bool)
     is_relative = bool(months.any())
     typed, problems = type_columns(panel, is_relative)
     counted = [name for name in panel.columns if name not in [*KNOWN, *COVARIATES, *covariates]]
@@ -110,10 +154,10 @@ def type_columns(panel: pd.DataFrame, is_relative: bool) -> tuple[pd.DataFrame, 
         "person_id": panel["person_id"], "arm": arms.map({name: arm for name, (arm, _) in ARMS.items()}), "is_engaged": engaged,
         "index_month": index_month, "month": month.fillna(0).astype("int64") if is_relative else month, "exposure_days": given,
     })  # fmt: skip
-    form = "whole numbers (months from time zero) or calendar months as 2017-03, the same throughout"
+    form = "whole numbers (months from time zero, or periods) or calendar months as 2017-03, the same throughout"
     return typed, [
         *say("person_id", panel["person_id"].isna(), "blank", "Give every row its person"),
-        *say("index_month", bad_index, "no month", "Write 2017-03, blank for people never referred"),
+        *say("index_month", bad_index, "no month", "Write 2017-03, blank for people never referred; numbers only where month is numbered too"),
         *say("month", bad_month, "no month, or a month in another form than the rest", f"Write {form}"),
         *say("arm", unknown, "no known arm", f"Write one of {', '.join(ARMS)}"),
         *say("is_engaged", bad_engaged, "neither true nor false, not what arm says, or blank for some of the people referred only", "Write true or false for everyone referred, or leave the column out"),
@@ -122,7 +166,7 @@ def type_columns(panel: pd.DataFrame, is_relative: bool) -> tuple[pd.DataFrame, 
 
 def read_months(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return months written as 2017-03 or as a day of the month, as first days, and which texts are no month."""
-    matched = text.str.extract(r"^(\d{4}-\d{2})(?:-\d{2})?(?:[ T]00:00:00(?:\.0+)?)?$")[0]
+    matched = text.str.extract(r"^(\d{4}-\d{2})(?:-\d{2})?(?:[ T]00:00:00(?:\.0+)?)?(?:Z| UTC|\+00:00|\+00)?$")[0]
     months = pd.to_datetime(matched, format="%Y-%m", errors="coerce").astype("datetime64[us]")
     return months, months.isna() & text.notna()
 
@@ -165,7 +209,7 @@ def find_value_problems(panel: pd.DataFrame, typed: pd.DataFrame, counted: list[
     ]
     for name in counted:
         counts = panel[name]
-        problems += say(name, counts.isna(), "blank", "Write 0 for a month without any")
+        problems += say(name, counts.isna(), "blank", "Write 0 for a month without any, and leave out the rows after a person left")
         problems += say(name, counts < 0, "below zero", "Outcomes are counts or sums, never below zero")
         problems += say(name, (counts > 0) & (days == 0), "counted in a month without exposure", "Give the month its days, or correct the count")
     return problems
@@ -176,7 +220,7 @@ def find_relative_problems(typed: pd.DataFrame) -> list[str]:
     referred = typed[typed["arm"] == "referred"]
     own = referred.groupby("person_id")["index_month"].min()
     twice = referred.groupby("person_id")["index_month"].nunique()
-    after_own = (typed["arm"] == "not_yet_referred") & (typed["index_month"] > typed["person_id"].map(own))
+    after_own = (typed["arm"] == "not_yet_referred") & (typed["index_month"] > pd.Series(own.reindex(typed["person_id"]).to_numpy(), index=typed.index))
     return [
         *say("index_month", typed["index_month"].isna(), "blank", "Where month counts from time zero, comparison people have an index_month too: the month of their trial"),
         *say("month", typed.duplicated([*trial_keys(True), "month"], keep="first"), "a month that the same person and index_month have already", "Keep one row for each"),
@@ -189,7 +233,8 @@ def find_calendar_problems(typed: pd.DataFrame) -> list[str]:
     """Return what is wrong with the people of a panel of calendar months."""
     people = typed.groupby("person_id")
     # nunique leaves missing ones out, so a month here and a blank there counts apart.
-    n_index = people["index_month"].transform("nunique") + people["index_month"].transform(lambda months: months.isna().any() and months.notna().any()).astype(int)
+    blank = typed["index_month"].isna()
+    n_index = people["index_month"].transform("nunique") + (blank.groupby(typed["person_id"]).transform("any") & ~blank.groupby(typed["person_id"]).transform("all")).astype(int)
     is_referred = typed["arm"] == "referred"
     return [
         *say("month", typed.duplicated(["person_id", "month"]), "a month that the same person has already", "Keep one row for each person and month"),

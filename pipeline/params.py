@@ -38,6 +38,7 @@ class Extracts(Section):
     folder: Annotated[str, Field(min_length=1)]
     kind: Literal["identified", "pseudonymised", "panel"]
     outcomes: list[Annotated[str, Field(min_length=1)]]
+    first_month: Annotated[str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2]))?$")]
     covariates: list[Annotated[str, Field(min_length=1)]]
 
 

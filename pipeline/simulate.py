@@ -75,7 +75,8 @@ def exits_extract(exits, contacts, people) -> pd.DataFrame:
 def draw_mentors(first_day: pd.Timestamp, last_day: pd.Timestamp, rng) -> pd.DataFrame:
     """Return the mentors: about 300 recruited in six years, over 100 active at the end, ten former clients who joined in 2021."""
     n = MENTORS_RECRUITED
-    start = pd.Timestamp("2016-01-01")
+    # A study that ends before has mentors from its first day on: this stage also runs where the dates are those of other extracts.
+    start = pd.Timestamp("2016-01-01") if last_day > pd.Timestamp("2016-03-01") else first_day
     joined = (start + pd.to_timedelta(np.sort(rng.integers(0, (last_day - start).days - 30, n)), unit="D")).to_series(index=range(n))
     left = joined + pd.to_timedelta((30 + rng.exponential(1100, n)).astype(int), unit="D")
     in_2021 = np.flatnonzero(joined.dt.year == 2021)

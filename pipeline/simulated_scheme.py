@@ -50,7 +50,9 @@ def first_referrals(counts, whereabouts, weeks, phase, study, n_referred: int, p
         return expected_referrals(active, expit(intercept + strength), counts.shape[1]) - (n_referred - n_partner)
 
     hazard = np.empty(len(person))
-    hazard[is_recent] = expit(brentq(excess, -20, 10, xtol=1e-3) + strength)
+    # Too short a study for so many: everybody who can be is referred. This stage also runs where the dates are those of other extracts.
+    intercept = brentq(excess, -20, 10, xtol=1e-3) if excess(10) > 0 else 10.0
+    hazard[is_recent] = expit(intercept + strength)
     hazard[~is_recent] = min(1.0, n_partner / max(1, (~is_recent).sum()))
     drawn = rng.random(len(person)) < hazard
     chosen, first = np.unique(person[drawn], return_index=True)

@@ -218,6 +218,9 @@ def rows_of_two_way(outcome: str, data: Staggered, unit: str, block_months: int,
     name = "two_way_fixed_effects"
     table = pd.DataFrame({"counted": data.counted, "person": data.person, "period": data.period, "treated": data.is_treated.astype(float), "log_time": np.log(data.exposure)})
     active = table[table.groupby("person")["counted"].transform("sum").gt(0) & table.groupby("period")["counted"].transform("sum").gt(0)]
+    # The library ends the process on a table without rows.
+    if active.groupby("treated")["counted"].sum().reindex([0.0, 1.0]).gt(0).sum() < 2:
+        return flag(outcome, name, "no contacts before a start or none after it", comparison=ALREADY)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pandas inside the library

@@ -1,5 +1,6 @@
 """Both examples of an entry after the linkage, from the set to the report, and a panel that is nothing like the demonstration's."""
 
+import html
 import re
 import sys
 from types import SimpleNamespace
@@ -96,3 +97,33 @@ def test_a_panel_of_another_scheme_gives_the_effect_that_was_put_into_it():
     assert found["n_contacts"] == pytest.approx(np.log(0.5), abs=0.25)
     # Comparison people who start later themselves hide part of the effect until it is taken off.
     assert found["n_contacts_followed"] > found["n_contacts"]
+
+
+def test_a_rollout_of_officers_in_numbered_periods_runs_through_to_a_report_that_names_its_answer(project):
+    """Four hundred officers over 48 periods, all trained in the end but a few, one rare outcome; nothing of the demonstration is left but its claim."""
+    rng = np.random.default_rng(21)
+    start = np.where(rng.random(400) < 0.05, 0, rng.integers(14, 37, 400))
+    counts = rng.poisson(rng.gamma(1.0, 0.15, 400)[:, None] * np.where((np.arange(1, 49)[None, :] >= start[:, None]) & (start[:, None] > 0), 0.6, 1.0))
+    folder = project.folder / "data/raw/officers"
+    folder.mkdir(parents=True)
+    rows = pd.DataFrame({"uid": np.repeat(np.arange(1, 401), 48), "period": np.tile(np.arange(1, 49), 400), "first_trained": np.repeat(start, 48), "complaints": counts.ravel()})
+    rows.to_csv(folder / "officers.csv", index=False)
+    (folder / "person_key.txt").write_text("k" * 40, encoding="utf-8")
+    columns = "{person_id: uid, month: period, index_month: first_trained, complaints: complaints}"
+    (folder / "extracts.yaml").write_text(f"simulated: false\ntables:\n  panel:\n    files: officers.csv\n    columns: {columns}\n", encoding="utf-8")
+    choices = {
+        "extracts": {"folder": "data/raw/officers", "kind": "panel", "outcomes": ["complaints"], "first_month": "2012-01"},
+        "study": {"contacts_from": "2012-01-01", "contacts_to": "2015-12-31", "referrals_from": "2013-01-01", "referrals_to": "2014-12-31"},
+        "panel": {"needs_recent_contact": False, "months_before": 12, "lag_edges": [1, 3, 6, 12]}, "report": {"scheme": "Training of officers"},
+    }  # fmt: skip
+    for section, values in choices.items():
+        for name, value in values.items():
+            project.set_param(section, name, value)
+    run = project.dvc("repro")
+    assert run.returncode == 0, run.stdout[-1500:] + run.stderr[-3000:]
+    page = (project.folder / "reports/evaluation.html").read_text(encoding="utf-8")
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style).*?</\1>|<img[^>]*>", "", page[page.index("<body") :], flags=re.S))).split())
+    assert "the plan's estimate is the one that compares people who started with people who had not started yet" in text
+    assert "Where starts were staggered" in text and not re.search(r"(?<![A-Za-z])(nan|None|NaT)(?![A-Za-z])", text)
+    found = pd.read_csv(project.folder / "reports/tables/staggered_effects.csv").query("estimator == 'extended_twfe' and aggregation == 'simple'")
+    assert found["ci_low"].item() < np.log(0.6) < found["ci_high"].item()
