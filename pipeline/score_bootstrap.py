@@ -66,11 +66,11 @@ def score_interval(trials: Trials, fit: Fit, std_error: float, confidence: float
 
     def end(direction: float) -> float:
         kept, rejected = point, point + direction * REACH * std_error
-        if not score_test(trials, fit, rejected, signs) < 1 - confidence:
+        if not score_test(trials, fit, rejected, signs) <= 1 - confidence:
             return direction * np.inf
         for _ in range(HALVINGS):
             middle = (kept + rejected) / 2
-            if score_test(trials, fit, middle, signs) < 1 - confidence:
+            if score_test(trials, fit, middle, signs) <= 1 - confidence:
                 rejected = middle
             else:
                 kept = middle

@@ -1,5 +1,7 @@
 """The event study in blocks: ratios by hand, bounds that hold a known effect, and what cannot be said."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from trial_frames import cohort_row, make_cohort, make_panel
@@ -7,11 +9,11 @@ from trial_frames import cohort_row, make_cohort, make_panel
 from pipeline.contrasts import Fit, assemble_trials
 from pipeline.effect import Draws, list_persons
 from pipeline.estimates import NotEstimable
-from pipeline.event_blocks import bound_effect, study_blocks
+from pipeline.event_blocks import bound_effect, bounds_table, study_blocks
 from pipeline.resampling import draw_multiplicities
 
 
-def study(counts_referred, counts_compared, n_each=150, n_draws=60, seed=1, noise=True):
+def study(counts_referred, counts_compared, n_each=150, n_draws=60, seed=1, noise=True, give="blocks"):
     """Both arms with the given mean contacts per month from month -4 on, two months after; weights all one."""
     rng = np.random.default_rng(seed)
     arms = ["referred"] * n_each + ["not_yet_referred"] * n_each
@@ -22,6 +24,8 @@ def study(counts_referred, counts_compared, n_each=150, n_draws=60, seed=1, nois
     weights = np.ones(len(arms))
     often = draw_multiplicities(len(arms), n_draws, seed)
     draws = Draws(often, np.tile(weights, (n_draws, 1)), {}, np.array([]), np.array([]), np.array([]))
+    if give == "arguments":
+        return panel, trials, Fit(None, None, weights, {}, {}), draws
     return study_blocks(panel, trials, Fit(None, None, weights, {}, {}), draws, block_months=2, months_after=2)
 
 
@@ -45,3 +49,13 @@ def test_a_silent_block_or_too_few_draws_are_said():
         study([1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], n_each=10)
     with pytest.raises(NotEstimable, match="too few resamples"):
         study([4] * 6, [4] * 6, n_draws=4)
+
+
+def test_bounds_that_cannot_be_had_are_rows_that_say_why():
+    """With four draws there is no covariance; every bound asked for stays, without an interval."""
+    asked = SimpleNamespace(block_months=2, relative_magnitudes=[0.0, 0.5], smoothness=[0.1])
+    arguments = study([4] * 6, [4] * 6, n_each=20, n_draws=4, give="arguments")
+    found = bounds_table(*arguments, asked, 2, 0.95)
+    assert found["ci_low"].isna().all() and not found["excludes_no_effect"].any() and found["status"].str.contains("too few resamples").all() and len(found) == 3
+    arguments = study([4] * 6, [4] * 6, n_each=20, give="arguments")
+    assert (bounds_table(*arguments, asked, 2, 0.95)["status"] == "estimated").all()

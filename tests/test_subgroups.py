@@ -1,0 +1,82 @@
+"""Groups named beforehand: a difference that is there is found, one that is not is not, and small groups are flagged."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from trial_frames import cohort_row, make_cohort, make_panel
+
+from pipeline.contrasts import PRIMARY, assemble_trials
+from pipeline.effect import fit_effects, list_persons
+from pipeline.influence import net_influence
+from pipeline.subgroups import control_subgroups, correct_tests, estimate_subgroups, in_bands
+
+PLAN = SimpleNamespace(tried=["primary_need", "referral_source", "prior_demand", "age", "sex", "pandemic"], people_at_least=30, ages_from=[35, 50], contacts_from=[2, 4], pandemic_from="2018-03-15")
+
+
+def world(by_need, n=900, seed=6, share_later=0.0):
+    """A cohort in which being referred multiplies contacts by `by_need[need]`; needs and contacts before dealt at random, ages beside them."""
+    rng = np.random.default_rng(seed)
+    rows, counts = [], []
+    for number in range(n):
+        referred = bool(rng.random() < 0.4)
+        need, before = list(by_need)[rng.integers(len(by_need))], int(rng.integers(1, 5))
+        rows.append(cohort_row(
+            f"p{number:04}", "referred" if referred else "not_yet_referred", is_engaged=referred and rng.random() < 0.5, n_lag_1_1=before, n_recent=before, age=float(rng.integers(20, 70)),
+            sex="F" if rng.random() < 0.5 else "M", primary_need=need if referred else None, referral_source="self" if referred else None, index_on=pd.Timestamp("2018-03-10") + pd.Timedelta(days=int(rng.integers(0, 12))),
+        ))  # fmt: skip
+        counts.append(rng.poisson(before * (by_need[need] if referred else 1.0), 2).tolist())
+    cohort = make_cohort(*rows)
+    panel = make_panel(*counts, first_month=0)
+    panel[f"{PRIMARY}_later"] = (panel[PRIMARY] * share_later * panel["trial_id"].map(cohort.set_index("trial_id")["arm"]).eq("not_yet_referred")).to_numpy()
+    trials = assemble_trials(cohort, panel, list_persons(cohort), 2)
+    return cohort, trials, fit_effects(trials, (PRIMARY,), with_groups=False)
+
+
+def test_a_difference_between_needs_is_found_and_none_is_found_where_the_others_are_alike():
+    cohort, trials, fits = world({"loneliness": 1.0, "offending": 0.4})
+    found = estimate_subgroups(cohort, trials, fits, PLAN, 0.95)
+    needs = found[found["characteristic"].eq("primary_need")].set_index("level")
+    assert (needs.loc["loneliness", ["ci_low", "ci_high"]].tolist()[0] < 0 < needs.loc["loneliness", "ci_high"]) and needs.loc["offending", "ci_low"] < np.log(0.4) < needs.loc["offending", "ci_high"]
+    assert needs["p_corrected"].iloc[0] < 0.01
+    assert (found.loc[found["characteristic"].isin(["sex", "age", "pandemic"]), "p_corrected"] > 0.05).all()
+
+
+def test_everyone_is_the_primary_estimate_and_groups_are_net_of_later_referrals_too():
+    """A fifth of the comparison's contacts is later: the plain ratio R becomes (R - 0.2) / 0.8 for everyone, R / (0.8 + 0.2 / theta) in a group."""
+    cohort, trials, fits = world({"loneliness": 0.6, "offending": 0.6}, share_later=0.2)
+    found = estimate_subgroups(cohort, trials, fits, PLAN, 0.95).set_index("level")
+    estimate, _ = net_influence(trials, fits.referral, int(trials.person.max()) + 1)
+    assert found.loc["everyone", "estimate"] == pytest.approx(estimate)
+    plain = estimate_subgroups(cohort, trials, fits._replace(is_net=False), PLAN, 0.95).set_index("level")
+    assert plain.loc["everyone", "estimate"] == pytest.approx(fits.referral.coefficients[PRIMARY][-1])
+    taken_off = np.log(0.8 + 0.2 * np.exp(-estimate))
+    assert found.loc["loneliness", "estimate"] == pytest.approx(plain.loc["loneliness", "estimate"] - taken_off)
+
+
+def test_a_small_group_is_a_row_that_says_so_and_takes_no_part_in_the_test():
+    cohort, trials, fits = world({"loneliness": 0.6}, n=400)
+    first = cohort.index[cohort["arm"].eq("referred")][:5]
+    cohort.loc[first, "primary_need"] = "bereavement"
+    found = estimate_subgroups(cohort, trials, fits, PLAN, 0.95).set_index("level")
+    assert np.isnan(found.loc["bereavement", "estimate"]) and "fewer than 30 people" in found.loc["bereavement", "status"]
+    assert np.isnan(found.loc["bereavement", "p_interaction"])
+    controlled = control_subgroups(found.reset_index(), 10, 5).set_index("level")
+    assert pd.isna(controlled.loc["bereavement", "n_referred"]) and pd.isna(controlled.loc["loneliness", "n_referred"])
+
+
+def test_what_nothing_is_known_of_has_no_rows():
+    cohort, trials, fits = world({"loneliness": 0.6}, n=300)
+    bare = cohort.assign(primary_need=None, referral_source=None, age=np.nan)
+    assert not set(estimate_subgroups(bare, trials, fits, PLAN, 0.95)["characteristic"]) & {"primary_need", "referral_source", "age"}
+
+
+def test_bands_begin_where_they_say():
+    bands = in_bands(pd.Series([34.0, 35.0, 49.0, 50.0, np.nan]), [35, 50], "years")
+    assert bands.tolist()[:4] == ["under 35 years", "35 to 49 years", "35 to 49 years", "50 years and more"] and pd.isna(bands[4])
+
+
+def test_holm_over_characteristics_by_hand():
+    """0.01 of three, then 0.03 of the two left, then the largest; what could not be tested does not count."""
+    assert correct_tests({"age": 0.03, "sex": 0.5, "need": 0.01, "source": float("nan")}) == pytest.approx({"age": 0.06, "sex": 0.5, "need": 0.03})
