@@ -14,7 +14,6 @@ from pipeline.audit_worlds import Sample, World, draw_sample
 from pipeline.contrasts import PRIMARY, Trials, orthogonal
 from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects, resample_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
-from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
 from pipeline.influence import with_draws
 from pipeline.later_referral import CENSORED, FOLLOWED, add_censored
@@ -44,10 +43,8 @@ def run_replicate(world: World, replicate: int, draws: int = DRAWS, comparisons_
     sample = draw_sample(world, replicate, comparisons_per_month)
     trials, kept = assemble(sample)
     trials = trials if primary_only else add_censored(trials)
-    try:
-        fits = fit_effects(trials, with_groups=not primary_only)
-    except InputError:
-        fits = None
+    fits = fit_effects(trials, with_groups=not primary_only)
+    fits = fits if np.isfinite(fits.referral.coefficients[PRIMARY]).all() else None
     others = [] if primary_only else quick_estimators(sample, trials, kept, fits)
     table = pd.DataFrame([naive(sample), *sequential_trials(trials, fits, draws, replicate, primary_only), *others])
     table["truth"] = table["estimand"].map(sample.truth)

@@ -159,6 +159,8 @@ def refit_contrasts(trials: Trials, fits: list[Fit], frequency: np.ndarray) -> l
     A side without a single contact in the resample gives minus or plus infinity, never a number. All propensities are
     refitted together and so are all outcomes: the design is the same, and trials outside a contrast weigh nothing in it.
     """
+    if not fits:
+        return []
     rows = np.flatnonzero((frequency > 0) & np.logical_or.reduce([~trials.is_referred, *(fit.treated for fit in fits)]))
     X, side, month = trials.design[rows].astype(np.float32), trials.is_referred[rows], trials.month[rows]
     often = np.stack([frequency[rows] * (fit.treated[rows] | ~side) for fit in fits]).astype(np.float32)
@@ -174,6 +176,8 @@ def refit_outcomes(trials: Trials, fits: list[Fit], rows: np.ndarray, Z: np.ndar
     """Return delta per outcome of each of `fits` on the resampled `rows`, whose design is `Z` with the side last; `weights` has a row per fit."""
     side = trials.is_referred[rows]
     models = [(number, name, fit.starts[name]) for number, fit in enumerate(fits) for name in fit.coefficients if name in fit.starts]
+    if not models:
+        return [dict.fromkeys(fit.coefficients, np.nan) for fit in fits]
     time = np.stack([weights[number] * trials.exposure[name][rows] for number, name, _ in models]).astype(np.float32)
     events = np.stack([weights[number] * trials.outcomes[name][rows] for number, name, _ in models]).astype(np.float32)
     events *= time > 0

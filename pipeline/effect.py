@@ -27,7 +27,6 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from pipeline.contrasts import DAYS_IN_MONTH, PRIMARY, Fit, Trials, fit_contrast, refit_contrasts
-from pipeline.errors import InputError
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.influence import degrees_of_freedom, influence_of_people, with_draws
 from pipeline.later_referral import CENSORED, FOLLOWED, later_shares, net_against, net_ratio
@@ -79,21 +78,23 @@ def fit_effects(trials: Trials, outcomes: tuple = (), is_net: bool = True, with_
     """Return the full sample's fits, the effect of referral for each of `outcomes` (the primary always among them; all by default).
 
     With `is_net` the ratios are rid of comparison people's own later referrals; without `with_groups` the engaged and the
-    never-engaged have no contrasts of their own. Raises InputError when the referred and
-    the others cannot be compared.
+    never-engaged have no contrasts of their own. Where the referred and the others cannot be compared, because their
+    trajectories tell them apart completely or an arm has no contacts, ratios are missing: their rows are flagged then.
     """
-    referral = fit_contrast(trials, trials.is_referred, list(outcomes or trials.outcomes))
-    if referral is None or np.isnan(referral.coefficients[PRIMARY]).any():
-        raise InputError(
-            "Effect of referral: an arm has no contacts after time zero, or the arms can be told apart completely. "
-            "Widen the study period, or use fewer panel.lag_edges."
-        )
+    names = list(outcomes or trials.outcomes)
+    referral = fit_contrast(trials, trials.is_referred, names) or void_fit(trials, names)
     is_never = trials.is_referred & ~trials.is_engaged
     others = [fit_contrast(trials, side, [PRIMARY]) if with_groups else None for side in (trials.is_engaged, is_never)]
     within = fit_within(trials) if with_groups else None
     sides = (referral, *others)
     found = [None if fit is None else (fit.weights, {name: beta[-1] for name, beta in fit.coefficients.items()}) for fit in sides]
     return Fits(referral, *others, within, is_net, list_ratios(trials, found, np.nan if within is None else within[-1], is_net), list_freedom(trials, sides, is_net))
+
+
+def void_fit(trials: Trials, outcomes: list[str]) -> Fit:
+    """Return a contrast of the referred in which nobody is compared: no weights, every coefficient missing."""
+    n_columns = trials.design.shape[1]
+    return Fit(trials.is_referred, np.full(n_columns, np.nan), np.zeros(len(trials.person)), {name: np.full(n_columns + 1, np.nan) for name in outcomes}, {})
 
 
 def list_freedom(trials: Trials, contrasts: tuple, is_net: bool) -> Ratios:
@@ -122,7 +123,8 @@ def list_ratios(trials: Trials, contrasts: list[tuple | None], within: float, is
 def fit_within(trials: Trials, outcome: str = PRIMARY) -> np.ndarray | None:
     """Return the lagged-outcome Poisson coefficients of engaged against never engaged, the contrast last; None where not estimable."""
     rows = trials.is_referred
-    if trials.is_engaged[rows].all() or not trials.is_engaged.any():
+    counted = trials.outcomes[outcome]
+    if not (counted[trials.is_engaged].any() and counted[rows & ~trials.is_engaged].any()):
         return None
     X = np.column_stack([trials.design[rows], trials.is_engaged[rows]])
     try:
@@ -156,8 +158,9 @@ class Refit(NamedTuple):
         trials, fits = self
         frequency = multiplicity[trials.person]
         sides = (fits.referral, fits.engaged, fits.never_engaged)
-        refitted = iter(refit_contrasts(trials, [fit for fit in sides if fit is not None], frequency))
-        contrasts = [None if fit is None else next(refitted) for fit in sides]
+        refitted = iter(refit_contrasts(trials, [fit for fit in sides if fit is not None and fit.starts], frequency))
+        void = np.zeros(len(trials.person), np.float32)
+        contrasts = [None if fit is None else next(refitted) if fit.starts else (void, dict.fromkeys(fit.coefficients, np.nan)) for fit in sides]
         weighted = [None if one is None else (one[0] * frequency, one[1]) for one in contrasts]
         return contrasts[0][0], list_ratios(trials, weighted, refit_within(trials, fits.within, frequency), fits.is_net)
 

@@ -6,7 +6,7 @@ from pipeline.validation import load_suite
 
 TEXTS = {
     "about", "address", "area", "arm", "basis", "channel", "characteristic", "check", "closing_code", "closure_reason", "compared", "comparison", "contrast", "duplicate_of",
-    "example", "forename", "grade", "level", "measure", "opening_code", "period", "phone", "postcode", "primary_need", "reason", "referral_source", "role", "service", "sex", "step", "surname",
+    "example", "forename", "grade", "level", "measure", "opening_code", "period", "phone", "postcode", "primary_need", "reason", "referral_source", "role", "service", "sex", "step", "surname", "treated",
 }  # fmt: skip
 # By the project's naming rules, the first that fits; whatever else a table holds is a number.
 TYPES = [

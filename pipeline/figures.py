@@ -146,7 +146,7 @@ def draw_balance(balance: pd.DataFrame, at_most: float) -> tuple[Figure, str]:
     The alternative text comes with it.
     `at_most` is the pass mark, drawn as a dashed line; half of it, the green mark, is dotted.
     """
-    balance = balance[balance["comparison"].eq("not_yet_referred")]
+    balance = balance[balance["treated"].eq("referred") & balance["comparison"].eq("not_yet_referred")]
     rows = balance.assign(size=balance[["smd_before", "smd_after"]].abs().max(axis=1)).sort_values("size", kind="stable")
     figure, axes = new_figure(1.5 + 0.26 * max(len(rows), 4))
     places = np.arange(len(rows))

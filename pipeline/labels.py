@@ -42,8 +42,17 @@ LABELS = {
         "matched_on_total": "Matched on the year's total only",
         "lagged_outcome_matched": "Poisson on earlier contacts, in matched sets",
         "empirical_bayes": "Empirical Bayes, persistence learnt",
+        "interrupted_series": "Interrupted time series of the clients' monthly total",
         "empirical_bayes_unweighted": "Empirical Bayes, persistence learnt from everyone",
         "empirical_bayes_textbook": "Empirical Bayes, one-period dispersion",
+    },
+    "errs": {
+        "matched_sets": "Towards harm: near as they are, twins of the heaviest callers are lighter, and the heaviest find none",
+        "lagged_outcome_matched": "Little, where what drives referral is on record; those who find nobody are left out",
+        "empirical_bayes": "Little, where what drives referral is on record",
+        "fixed_effects": "Towards success: the peak that led to the referral is taken for the usual level",
+        "fixed_effects_quiet": "Towards harm: the quiet months before the peak are taken for the usual level",
+        "interrupted_series": "Either way: nobody to compare with; the peaks before later referrals fall after the scheme began",
     },
     "estimand": {
         "referral": "Being referred",

@@ -27,7 +27,7 @@ def collect_metrics(tables: dict[str, pd.DataFrame], failures: list[str]) -> dic
         **ratios(find_effect(effects, "sequential_trials", "never_engaged"), "never_engaged"),
         "n_people_claim": last_people(attrition, "claim"),
         "n_people_analysis": last_people(attrition, "analysis"),
-        "largest_difference_after_weighting": balance["smd_after"].abs().max() if len(balance) else float("nan"),
+        "largest_difference_after_weighting": balance.loc[balance["treated"].eq("referred"), "smd_after"].abs().max() if len(balance) else float("nan"),
         "n_pass_marks_missed": len(failures),
     }
     for check in ("precision", "recall"):

@@ -24,7 +24,7 @@ def check_model(trials: Trials, fits, draws: Draws, balance: pd.DataFrame, effec
     study, `pass_marks` anything with the values of that section of params.yaml as attributes. A value that could not
     be worked out fails; the two checks of engaging are left out where nothing says who engaged.
     """
-    compared = balance[balance["comparison"] == "not_yet_referred"]
+    compared = balance[balance["treated"].eq("referred") & balance["comparison"].eq("not_yet_referred")]
     inverse = complier_draws(trials, fits, draws)[1]
     drawn = np.concatenate([draws.referral[PRIMARY], inverse if trials.knows_engaged else []])
     rows = [

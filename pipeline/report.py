@@ -1,7 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
 Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts),
-pipeline.report_audit (the plan and the audit of the method), pipeline.report_diagnostics (bounds, groups, harm), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
+pipeline.report_audit (the plan and the audit of the method), pipeline.report_designs (comparisons and other designs), pipeline.report_diagnostics (bounds, groups, harm), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_audit, report_diagnostics, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_designs, report_diagnostics, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
@@ -28,7 +28,7 @@ READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-sma
 # Tables that are left out, heading and all, where they have no rows.
 WHEN_ANY = {"choices", "broken_rules", "linkage_patterns", "secondary", "uptake", "completeness", "decomposition", "link_quality"}
 NUMBERS = {
-    "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
+    "Contacts averted", "Published", "Same count on these extracts", "People", "Referrals", "People lost", "Rules tested", "Ratio", "Change", "p-value", "p-value, corrected", "Found", "Pass mark", "Counted",
     "Percentage points", "Contacts per client", "Share (log scale)", "Months", "Washout days", "Links from", "Truth", "Precision", "Recall", "Recall, referred", "Recall, not referred",
     "True contacts", "Estimate of this run", "Ratio times", "From", "To", "Share of spread", "Points, any order",
 }
@@ -85,6 +85,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
         "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact),
         "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
+        "designs_section": report_designs.write_section(tables, parameters, (TEMPLATES / "designs.md.j2").read_text(encoding="utf-8")),
         "audit_limits": first["limits"],
         "audit_section": report_audit.write_section(tables, figures, parameters, (TEMPLATES / "audit.md.j2").read_text(encoding="utf-8")),
         "detectable_section": report_diagnostics.write_detectable(tables, (TEMPLATES / "detectable.md.j2").read_text(encoding="utf-8")),
@@ -101,7 +102,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again; percentages of clients are of the number in the last row"),
         "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
         "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
-        "effects": (show.show_effects(main, threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
+        "effects": (show.show_effects(main[~report_designs.is_other_design(main)], threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
         "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes"),
         "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
         "model_checks": (show.show_checks(tables["model_checks"]), "Checks of the model, with pass marks set beforehand"),

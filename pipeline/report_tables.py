@@ -87,16 +87,32 @@ def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Estimate": name_estimate(row),
+                "Estimate": name_estimate(row) + note_of(row),
                 "Ratio": dash_if_missing(row.estimate, write_ratio),
                 "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
                 "Change": dash_if_missing(row.estimate, write_signed_change),
+                "Contacts averted": write_averted(row),
                 "p-value": dash_if_missing(row.p_value, write_p),
                 "People": count_words(row.n_people, threshold),
             }
             for row in effects.itertuples()
         ]
     )
+
+
+def note_of(row) -> str:
+    """Return in brackets why a row holds no estimate, or what an estimate leaves out; nothing where there is nothing to say."""
+    kind, _, note = str(getattr(row, "status", "estimated")).partition(": " if str(getattr(row, "status", "")).startswith("not") else "; ")
+    return f" ({kind}: {note})" if note and kind != "estimated" else f" ({note})" if note else ""
+
+
+def write_averted(row) -> str:
+    """Return contacts averted with their interval; a dash where nobody is compared, or where they cannot be had."""
+    found = [getattr(row, name, float("nan")) for name in ("n_averted", "n_averted_low", "n_averted_high")]
+    if row.comparison == "none" or not all(map(math.isfinite, found)):
+        return "–"
+    one, low, high = (f"{value:,.0f}".replace("-", "\u2212") for value in found)
+    return f"{one} ({low} to {high})".replace(" ", "\u00a0")
 
 
 def write_signed_change(estimate) -> str:
@@ -121,8 +137,8 @@ def name_estimate(row) -> str:
 
 def name_main_estimates(effects: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return the rows of `outcome` that the figure shows, with a column `name`: without variants of the same estimate."""
-    is_variant = effects["estimator"].str.contains("followed|unengaged_", regex=True)
-    rows = effects[effects["outcome"].eq(outcome) & ~is_variant]
+    is_main = effects["estimator"].isin(["naive", "sequential_trials", "complier", "lagged_outcome"])
+    rows = effects[effects["outcome"].eq(outcome) & is_main]
     return rows.assign(name=[name_estimate(row) for row in rows.itertuples()])
 
 
@@ -137,7 +153,7 @@ def show_secondary(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
         return shown
     shown.insert(0, "Outcome", [label("outcome", code) for code in rows["outcome"]])
     corrected = rows.groupby("estimator")["p_value"].transform(correct_by_holm)
-    return shown.assign(**{"p-value, corrected": [dash_if_missing(value, write_p) for value in corrected]}).drop(columns=["p-value", "People"])
+    return shown.assign(**{"p-value, corrected": [dash_if_missing(value, write_p) for value in corrected]}).drop(columns=["p-value", "People", "Contacts averted"])
 
 
 def correct_by_holm(p_values: pd.Series) -> pd.Series:
@@ -196,7 +212,11 @@ def show_completeness(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
 
 
 def show_balance(balance: pd.DataFrame) -> pd.DataFrame:
-    """Return the standardised difference of each covariate before and after weighting, one block of columns per comparison."""
+    """Return the standardised difference of each covariate before and after weighting, one block of columns per comparison.
+
+    Shown are everyone referred and the engaged against the referred who never engaged; reports/tables/balance.csv holds the others.
+    """
+    balance = balance[balance["treated"].eq("referred") | balance["comparison"].eq("never_engaged")]
     table = pd.DataFrame({"Covariate": [label_lag(str(name)) for name in balance["covariate"].drop_duplicates()]}, index=balance["covariate"].drop_duplicates())
     for comparison, rows in balance.set_index("covariate").groupby("comparison", sort=False):
         rows = rows.reindex(table.index)

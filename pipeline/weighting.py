@@ -169,8 +169,15 @@ def add_weights(cohort: pd.DataFrame) -> pd.DataFrame:
 
 def weights_against(people: pd.DataFrame, treated: np.ndarray, trial: np.ndarray) -> np.ndarray:
     """Return odds weights that give the untreated rows of `people` the covariates of the treated, scaled within `trial`."""
+    return compare(people, treated, trial)[0]
+
+
+def compare(people: pd.DataFrame, treated: np.ndarray, trial: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the odds weights of `weights_against` and the overlap: the share of the treated whose propensity is no higher than every untreated row's."""
     X, _ = design_matrix(people)
-    return odds_weights(X, fit_propensity(X, treated), treated, trial)
+    coefficients, side = fit_propensity(X, treated), np.asarray(treated, bool)
+    linear = X @ coefficients
+    return odds_weights(X, coefficients, treated, trial), float((linear[side] <= linear[~side].max(initial=-np.inf)).mean())
 
 
 def effective_size(weights: np.ndarray, person: np.ndarray) -> float:
@@ -184,23 +191,38 @@ def effective_size(weights: np.ndarray, person: np.ndarray) -> float:
 
 
 def balance_tables(cohort: pd.DataFrame, at_most: float) -> pd.DataFrame:
-    """Return the balance of both comparisons (see balance_table): of the referred against the not yet referred under
-    the cohort's weights, and of the engaged against the referred who never engaged under weights of their own, which
-    are missing where engagement cannot be modelled; without it where nothing says who engaged."""
+    """Return the balance (see balance_table) of every comparison, in the order of the questions they answer:
+
+    the referred against the not yet referred, under the cohort's weights; the referred who never engaged, and the
+    engaged, against the not yet referred; the engaged against the referred who never engaged. The last three have
+    weights of their own, missing where the sides cannot be modelled; they are left out where nothing says who engaged.
+    """
     triggered = cohort[cohort["is_triggered"]]
-    referred = triggered[triggered["arm"] == "referred"]
-    first = balance_table(triggered, is_referred(triggered), triggered["weight"].to_numpy(), "not_yet_referred", at_most)
-    if referred["is_engaged"].isna().any():
+    first = compared_table(triggered, is_referred(triggered), "referred", "not_yet_referred", at_most, triggered["weight"].to_numpy())
+    is_treated = triggered["arm"].eq("referred").to_numpy()
+    if triggered.loc[is_treated, "is_engaged"].isna().any():
         return first
-    engaged = referred["is_engaged"].to_numpy(float)
-    try:
-        own_weights = weights_against(referred, engaged, np.zeros(len(referred), int))
-    except NotConverged:
-        own_weights = np.full(len(referred), np.nan)
-    return pd.concat([
-        first,
-        balance_table(referred, engaged, own_weights, "never_engaged", at_most),
-    ], ignore_index=True)
+    is_engaged = is_treated & triggered["is_engaged"].fillna(False).to_numpy(bool)
+    sides = [
+        ("never_engaged", "not_yet_referred", is_treated & ~is_engaged, ~is_treated), ("engaged", "not_yet_referred", is_engaged, ~is_treated),
+        ("engaged", "never_engaged", is_engaged, is_treated & ~is_engaged),
+    ]  # fmt: skip
+    return pd.concat([first, *(compared_table(triggered[one | other], one[one | other].astype(float), treated, comparison, at_most) for treated, comparison, one, other in sides)], ignore_index=True)
+
+
+def compared_table(people: pd.DataFrame, treated: np.ndarray, name: str, comparison: str, at_most: float, weights: np.ndarray | None = None) -> pd.DataFrame:
+    """Return the balance_table of one comparison with `treated` (its name) and `overlap`; own weights unless `weights` are given."""
+    # Those who never engaged were all referred: months have no comparison of their own there.
+    month = np.zeros(len(people), int) if comparison == "never_engaged" else pd.factorize(people["index_month"])[0]
+    own, overlap = np.full(len(people), np.nan), np.nan
+    if 0 < treated.sum() < len(treated):
+        try:
+            own, overlap = compare(people, treated, month)
+        except NotConverged:
+            pass
+    table = balance_table(people, treated, own if weights is None else weights, comparison, at_most)
+    table.insert(1, "treated", name)
+    return table.assign(overlap=overlap)
 
 
 def balance_table(people: pd.DataFrame, treated, weights, comparison: str, at_most: float) -> pd.DataFrame:

@@ -151,9 +151,9 @@ def balance() -> pd.DataFrame:
     names = ["n_lag_1_1", "n_lag_2_3", "n_lag_4_6", "n_lag_7_12", "n_lag_13_24", "days_since_contact", "age", "sex=F", "share_caller"]
     before = [1.2, 0.9, 0.6, 0.5, 0.45, -0.7, 0.1, -0.05, 0.02]
     after = [0.03, 0.02, -0.04, 0.06, 0.01, 0.02, -0.03, 0.0, 0.01]
-    table = pd.DataFrame({"covariate": names, "comparison": "not_yet_referred", "smd_before": before, "smd_after": after})
+    table = pd.DataFrame({"covariate": names, "treated": "referred", "comparison": "not_yet_referred", "smd_before": before, "smd_after": after})
     table["flag"] = np.where(table["smd_after"].abs() > 0.05, "amber", "green")
-    return table.assign(n_referred=1016, n_comparison=60218, n_effective=812)
+    return table.assign(n_referred=1016, n_comparison=60218, n_effective=812, overlap=0.99)
 
 
 def sensitivity() -> pd.DataFrame:

@@ -89,7 +89,7 @@ def test_a_panel_of_another_scheme_gives_the_effect_that_was_put_into_it():
     )
     ready = take_panel(*sort_forms(rows, ["complaints"], []), study)
     cohort = add_weights(build_panel_cohort(ready, study, claim, panel))
-    assert set(balance_tables(cohort, 0.1)["comparison"]) == {"not_yet_referred"}
+    assert set(balance_tables(cohort, 0.1)["treated"]) == {"referred"}
     trials = assemble_trials(cohort, months_around(cohort, ready, 24, 12, 0), list_persons(cohort), 12)
     fits = fit_effects(trials)
     found = fits.ratios.referral

@@ -161,7 +161,7 @@ def test_a_standardised_difference_by_hand():
 
 def test_weights_balance_the_trajectories(cohort):
     weighted = add_weights(cohort)
-    table = balance_tables(weighted, 0.10).query("comparison == 'not_yet_referred'").set_index("covariate")
+    table = balance_tables(weighted, 0.10).query("treated == 'referred' and comparison == 'not_yet_referred'").set_index("covariate")
     lags = [*lag_columns(cohort), "n_recent"]
     assert table.loc[lags, "smd_before"].abs().max() > 0.25
     # A world of this size leaves up to 0.12 (seeds 1 to 6), the demonstration 0.07; before, it is about 0.5.
@@ -189,6 +189,7 @@ def test_engagement_that_cannot_be_modelled_leaves_balance_unknown(cohort):
 
 def test_balance_has_one_row_per_covariate_and_comparison(cohort):
     table = balance_tables(add_weights(cohort), 0.10)
-    assert not table.duplicated(["covariate", "comparison"]).any()
-    assert table["n_referred"].groupby(table["comparison"]).nunique().eq(1).all()
+    assert not table.duplicated(["covariate", "treated", "comparison"]).any()
+    assert table.groupby(["treated", "comparison"]).ngroups == 4 and table["overlap"].between(0, 1).all()
+    assert table.groupby(["treated", "comparison"])["n_referred"].nunique().eq(1).all()
     assert pd.api.types.is_integer_dtype(table["n_comparison"])
