@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
 from pipeline.labels import label, word_level
-from pipeline.specification_choices import CHOICES
+from pipeline.specification_choices import CHOICES, design_of
 
 DARK = "#00314F"
 SHADE = "#F3E4DC"
@@ -25,9 +25,9 @@ def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
     """Return the specification curve, its marks and the panel of invalid designs, and the alternative text."""
     rows = sensitivity[np.isfinite(sensitivity["estimate"].astype(float))]
     valid = rows[rows["is_valid"]].sort_values(["estimate", *CHOICES], kind="stable", ignore_index=True)
-    invalid = rows[~rows["is_valid"]]
+    invalid = name_designs(rows[~rows["is_valid"]])
     marks = list_departures(valid)
-    designs = list(dict.fromkeys(invalid.sort_values("estimate")["estimator"]))
+    designs = list(dict.fromkeys(invalid.sort_values("estimate")["design"]))
     heights = [2.3, ROW * max(marks["name"].nunique(), 1), 0.3 * max(len(designs), 1)]
     figure, (curve, matrix, apart) = new_figure(sum(heights) + 1.9, n_rows=3, height_ratios=heights)
     draw_curve(curve, valid)
@@ -35,6 +35,12 @@ def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
     draw_apart(apart, invalid, designs, valid)
     title_figure(figure, "The answer under other choices")
     return figure, describe_curve(valid, invalid)
+
+
+def name_designs(invalid: pd.DataFrame) -> pd.DataFrame:
+    """Return the invalid rows of all contacts with their `design`, one row per design and window."""
+    named = invalid.assign(design=[design_of(row) for row in invalid.to_dict("records")])
+    return named[named["outcome"] == "n_contacts"].drop_duplicates(["design", "months_after"])
 
 
 def list_departures(valid: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +98,7 @@ def draw_apart(axes, invalid: pd.DataFrame, designs: list[str], valid: pd.DataFr
     """Draw the invalid designs, one line each, at every window they were tried with; a line shows where the primary estimate lies."""
     low, high = finite_limits(pd.concat([invalid, valid[valid["is_primary"]]]), ["estimate", "ci_low", "ci_high"])
     for place, design in enumerate(designs):
-        rows = invalid[invalid["estimator"] == design].sort_values("months_after", ascending=False)
+        rows = invalid[invalid["design"] == design].sort_values("months_after", ascending=False)
         for shift, row in zip(np.linspace(0.24, -0.24, len(rows)) if len(rows) > 1 else [0], rows.itertuples()):
             ends = np.nan_to_num([row.ci_low, row.ci_high], nan=row.estimate, posinf=high, neginf=low).clip(low, high)
             axes.hlines(-place + shift, *ends, color=ORANGE, lw=1, ls=":")
@@ -121,5 +127,5 @@ def describe_curve(valid: pd.DataFrame, invalid: pd.DataFrame) -> str:
     if len(primary):
         text += f" The primary one is {math.exp(primary['estimate'].iloc[0]):.2f}."
     if len(invalid):
-        text += f" {invalid['estimator'].nunique()} invalid designs stand apart, from {math.exp(invalid['estimate'].min()):.2f} to {math.exp(invalid['estimate'].max()):.2f}."
+        text += f" {invalid['design'].nunique()} invalid designs stand apart, from {math.exp(invalid['estimate'].min()):.2f} to {math.exp(invalid['estimate'].max()):.2f}."
     return text

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.labels import label, word_level
 from pipeline.report_tables import dash_if_missing, interval_words
-from pipeline.specification_choices import CHOICES, count_sides, differ_in_one
+from pipeline.specification_choices import CHOICES, count_sides, design_of, differ_in_one
 from pipeline.wording import write_number, write_percent, write_ratio
 
 def write_sides(sensitivity: pd.DataFrame) -> str:
@@ -74,7 +74,7 @@ def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
 def name_difference(row: dict) -> str:
     """Return in words what a row of differ_in_one does otherwise than the plan."""
     if not row["is_valid"]:
-        return f"{label('estimator', row['estimator'])}{label('against', row['comparison'])} – invalid"
+        return f"{label('estimator', design_of(row))}{label('against', row['comparison'])} – invalid"
     if not row["differs"]:
         return "Nothing (primary)" if row["is_primary"] else label("estimator", row["estimator"])
     words = word_level(row["differs"], row[row["differs"]])

@@ -14,7 +14,7 @@ table, marked, and never share an axis with the others (pipeline.invalid_designs
     lagged_outcome          the engaged against the referred who never engaged, likewise
 
 Where nothing says who engaged, all rows are the log IRR of being referred, and the conditional designs are left out.
-Builds on pipeline.specifications, pipeline.reading, pipeline.invalid_designs, pipeline.contrasts and pipeline.time_away.
+Builds on pipeline.specifications, pipeline.reading, pipeline.specification_choices, pipeline.invalid_designs and pipeline.contrasts.
 """
 
 from itertools import groupby
@@ -28,11 +28,17 @@ from pipeline.errors import InputError
 from pipeline.estimates import ESTIMATED
 from pipeline.invalid_designs import INVALID, estimate_invalid
 from pipeline.reading import estimate_together
+from pipeline.specification_choices import design_of
 from pipeline.specifications import Specification, list_levels, list_specifications, planned
 
 CHOICES = list(Specification._fields)
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high"]
 COLUMNS = ["comparison", *CHOICES, "is_valid", "is_primary", *NUMBERS, "n_people", "status"]
+# What the audit calls the designs that it knows: estimator and estimand.
+AUDITED = {
+    "doubly_robust": ("complier", "engaged"), "complier_followed": ("complier_followed", "engaged"), "engaged_only": ("sequential_trials", "engaged"),
+    "lagged_outcome": ("lagged_outcome", "engaged"),
+}  # fmt: skip
 TOO_FEW = "not estimable: too few people can be followed"
 
 
@@ -124,6 +130,17 @@ def describe_row(one: Specification, found: dict, status: str) -> dict:
         status = "not estimable: no finite estimate"
     is_valid = one.estimator not in INVALID
     return dict(comparison=INVALID.get(one.estimator, one.comparison()), is_valid=is_valid, is_primary=False) | one._asdict() | missing | found | dict(status=status)
+
+
+def carry_verdicts(sensitivity: pd.DataFrame, audit_verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return `sensitivity` with every design marked invalid that the audit found invalid (pipeline.audit_verdicts).
+
+    What the audit has not decided, or does not know, stays as it is; nothing that method alone calls invalid becomes valid.
+    """
+    found = audit_verdicts.loc[audit_verdicts["verdict"] == "invalid", ["estimator", "estimand"]]
+    invalid = set(found.itertuples(index=False, name=None))
+    audited = [AUDITED.get(design_of(row)) for row in sensitivity[["estimator", "later_referrals"]].to_dict("records")]
+    return sensitivity.assign(is_valid=sensitivity["is_valid"] & ~pd.Series([one in invalid for one in audited], index=sensitivity.index, dtype=bool))
 
 
 def show_specifications(sensitivity: pd.DataFrame, is_valid: bool) -> pd.DataFrame:

@@ -8,9 +8,15 @@ import math
 import numpy as np
 import pandas as pd
 
-from pipeline.specifications import Specification
+from pipeline.specifications import ESTIMATORS, Specification
 
 CHOICES = list(Specification._fields)
+
+
+def design_of(row: dict) -> str:
+    """Return the design of a row of `sensitivity`: its estimator, or complier_followed where later referrals are left in, which the audit judges apart."""
+    is_of_referral = row["estimator"] in ESTIMATORS
+    return "complier_followed" if row["later_referrals"] == "followed" and is_of_referral else row["estimator"]
 
 
 def as_text(sensitivity: pd.DataFrame) -> pd.DataFrame:

@@ -11,11 +11,12 @@ from panel_frames import CLAIM, STUDY, exit_table, simulated_world
 from pipeline.cohort import build_cohort
 from pipeline.contrasts import PRIMARY, assemble_trials
 from pipeline.effect import complier_inverse, fit_effects, group_totals, list_persons, log_irr
+from pipeline.figures_sensitivity import draw_specifications
 from pipeline.invalid_designs import INVALID
 from pipeline.panel import build_panel
 from pipeline.params import Panel, check_params, load_sections
 from pipeline.report_specifications import show_choices, show_sensitivity, write_choices, write_sides
-from pipeline.sensitivity import TOO_FEW, estimate_specifications, leave_out_months, show_specifications
+from pipeline.sensitivity import TOO_FEW, carry_verdicts, estimate_specifications, leave_out_months, show_specifications
 from pipeline.sources import sources_of
 from pipeline.specification_choices import choices_that_matter, count_sides, differ_in_one
 from pipeline.specifications import list_levels, list_specifications, planned, void_choices
@@ -97,6 +98,21 @@ def test_readers_see_ratios(sensitivity):
     shown = show_specifications(sensitivity, is_valid=True)
     assert shown["ratio"].iloc[0] == pytest.approx(np.exp(sensitivity["estimate"].iloc[0]), abs=0.005)
     assert len(shown) + len(show_specifications(sensitivity, is_valid=False)) == len(sensitivity)
+
+
+def test_what_the_audit_found_invalid_is_shown_apart_and_nothing_else_changes():
+    table = report_frames.sensitivity()
+    table.loc[3, "later_referrals"] = "followed"
+    verdicts = pd.DataFrame({
+        "estimator": ["complier_followed", "lagged_outcome", "naive", "complier"], "estimand": "engaged", "verdict": ["invalid", "undecided", "valid", "valid"],
+    })  # fmt: skip
+    carried = carry_verdicts(table, verdicts)
+    assert carried.index[carried["is_valid"] != table["is_valid"]].tolist() == [3]
+    assert not carried.loc[carried["estimator"] == "naive", "is_valid"].any()
+    assert carry_verdicts(table, verdicts.iloc[:0]).equals(table)
+    # And where the primary is found invalid it is no primary among the valid ones: the figure and the report still stand.
+    none = carry_verdicts(table, verdicts.assign(verdict="invalid"))
+    assert draw_specifications(none)[1] and write_sides(none) and show_sensitivity(none)["What differs"].str.contains("invalid").any()
 
 
 def test_choices_that_mean_nothing_for_the_extracts_are_not_tried():
