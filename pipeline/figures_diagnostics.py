@@ -31,7 +31,7 @@ def draw_bounds(honest_bounds: pd.DataFrame) -> tuple[Figure, str]:
     ratio_axis(grid[0].yaxis, low, high)
     grid[0].set_ylabel("Ratio of being referred")
     title_figure(figure, "If the arms had drifted apart anyway")
-    return figure, "Intervals of the ratio of contacts by the drift that is allowed; dotted ones hold no effect. " + "; ".join(sentences) + "."
+    return figure, "Intervals of the ratio of contacts by the drift that is allowed; dotted ones include a ratio of 1. " + "; ".join(sentences) + "."
 
 
 def draw_subgroups(subgroups: pd.DataFrame) -> tuple[Figure, str]:

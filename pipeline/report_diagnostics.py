@@ -112,11 +112,12 @@ def write_breakdown(honest_bounds: pd.DataFrame, block_months: int) -> str:
     rows = honest_bounds[honest_bounds["restriction"].eq("relative_magnitudes")]
     last = last_bound_excluding(rows)
     if pd.isna(last):
-        return "The interval holds no effect even if the arms would have moved exactly alike from block to block."
-    tried = " (the largest that was tried)" if last == rows["bound"].max() else ""
+        return "The interval includes a ratio of 1 even if the arms would have moved exactly alike from block to block."
+    is_largest = last == rows["bound"].max()
+    beyond = "That is the largest that was tried." if is_largest else "Beyond that the interval includes a ratio of 1."
     return (
         f"The effect of being referred still stands out if the arms drifted apart after time zero, from one block of {block_months} months to the next, by up to {last:g} times the largest "
-        f"move between two blocks before{tried}; beyond that the interval holds no effect."
+        f"move between two blocks before. {beyond}"
     )
 
 

@@ -48,8 +48,8 @@ class Moved(NamedTuple):
 def describe_levels(cohort: pd.DataFrame, trials: Trials, subgroups) -> dict[str, pd.Series]:
     """Return, per characteristic of `subgroups.tried`, the level of each trial as an ordered category; missing where unknown.
 
-    `subgroups` has tried, ages_from, contacts_from and pandemic_from (the section of params.yaml). A characteristic that
-    nothing is known of has no entry.
+    `subgroups` has tried, ages_from, contacts_from and pandemic_from (the section of params.yaml). A characteristic
+    that divides nobody, because nothing is known of it or all are alike, has no entry.
     """
     rows = cohort.set_index("trial_id").loc[trials.trial_id]
     lags = rows[[name for name in rows.columns if name.startswith("n_lag_")]]
@@ -62,8 +62,8 @@ def describe_levels(cohort: pd.DataFrame, trials: Trials, subgroups) -> dict[str
         "sex": lambda: by_size(rows["sex"]),
         "pandemic": lambda: pd.Series(pd.Categorical(np.where(pandemic, "referred in the pandemic", "referred before it"), ["referred before it", "referred in the pandemic"])),
     }
-    levels = {name: makers[name]().reset_index(drop=True) for name in subgroups.tried}
-    return {name: values for name, values in levels.items() if values.notna().any()}
+    levels = {name: makers[name]().reset_index(drop=True).cat.remove_unused_categories() for name in subgroups.tried}
+    return {name: values for name, values in levels.items() if len(values.cat.categories) > 1}
 
 
 def by_size(values: pd.Series) -> pd.Series:
