@@ -1,4 +1,10 @@
-"""Published data sets, from the packages that carry them, as calendar panels."""
+"""Published data sets, from the packages that carry them, as calendar panels.
+
+Licences: causaldata 0.1.5 and moderndid are under the MIT licence, and so are the copies of the data in them; the sources are
+Cheng & Hoekstra (2013, FBI Uniform Crime Reports) for castle, Callaway & Sant'Anna (2021, Quarterly Workforce
+Indicators) for mpdta, and Carey, Miller & Wherry (2020, American Community Survey) for the Medicaid panel. None is
+copied into this project.
+"""
 
 import gzip
 import pickle
@@ -38,7 +44,7 @@ def castle_panel() -> pd.DataFrame:
     first = table["sid"].map(table[table["post"] == 1].groupby("sid")["year"].min())
     return pd.DataFrame({
         "person_id": table["sid"], "index_month": year_starts(first), "month": year_starts(table["year"]),
-        "exposure_days": table["popwt"].astype(float), "l_homicide": table["l_homicide"].astype(float), "year": table["year"], "first": first,
+        "exposure_days": table["popwt"].astype(float), "l_homicide": table["l_homicide"].astype(float), "homicide": table["homicide"].astype(float), "year": table["year"], "first": first,
         "is_treated": (table["post"] == 1).astype(float),
     })  # fmt: skip
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pyfixest as pf
 import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
 from published_panels import castle_panel, county_panel
 
 from pipeline.callaway_santanna import add_cells, estimate_callaway_santanna, mean_effect, mean_effects_by, widen
@@ -19,8 +21,10 @@ AS_R = dict(rel=2e-6, abs=1e-8)
 AS_R_POISSON = dict(rel=1e-5)
 # Two routes to one least-squares solution.
 AS_ALGEBRA = dict(rel=1e-8)
-# Cheng & Hoekstra (2013), table 5; the package's data round the share of the year in which a law began.
-PRINTED_CASTLE = 0.0015
+# Ten digits printed by R; absorbed effects stop by their own tolerance.
+AS_R_DUMMIES = dict(rel=1e-6)
+# What a first year counted in full does instead of the share of it in which the law was in force.
+SHARE_OF_A_YEAR = 0.005
 PRINTED_FOUR_DIGITS = 0.00006
 
 
@@ -67,18 +71,29 @@ def test_the_aggregations_of_callaway_and_santanna_on_counties_are_reproduced(by
     assert list(zip(found["estimate"], found["std_error"])) == [pytest.approx(row, abs=PRINTED_FOUR_DIGITS) for row in published]
 
 
-def test_the_published_castle_doctrine_effect_is_in_the_data():
-    """Cheng & Hoekstra's 0.0801 counts a law's first year by the share of it; states whose law began on these days."""
-    began = {1: "2006-06-01", 2: "2006-09-13", 3: "2006-04-24", 10: "2005-10-01", 11: "2006-07-01", 15: "2006-07-01", 17: "2006-05-25", 18: "2006-07-12",
-             19: "2006-08-15", 23: "2006-10-01", 25: "2006-07-01", 26: "2007-08-28", 27: "2009-04-27", 35: "2007-08-01", 36: "2008-09-09", 37: "2006-11-01",
-             41: "2006-06-09", 42: "2006-07-01", 43: "2007-05-22", 44: "2007-09-01", 49: "2008-02-28"}  # fmt: skip
+@pytest.mark.parametrize("weights, by_r", [("exposure_days", (0.0755332449, 0.0331936068)), (None, (0.0693984339, 0.0558596357))])
+def test_the_castle_doctrine_regression_is_that_of_r(weights, by_r):
+    """R 4.2.2: lm with state and year dummies on the package's own 0/1 column `post` (tests/references/castle.R)."""
+    fit = pf.feols("l_homicide ~ is_treated | person_id + year", castle_panel(), vcov={"CRV1": "person_id"}, weights=weights)
+    assert (fit.coef()["is_treated"], fit.se()["is_treated"]) == pytest.approx(by_r, **AS_R_DUMMIES)
+
+
+def test_the_castle_doctrine_regression_is_near_what_was_published():
+    """Cheng & Hoekstra (2013), table 5: 0.0801 (0.0342), with the share of the year in which a law began; the package's data say 0 or 1."""
+    fit = pf.feols("l_homicide ~ is_treated | person_id + year", castle_panel(), vcov={"CRV1": "person_id"}, weights="exposure_days")
+    assert (fit.coef()["is_treated"], fit.se()["is_treated"]) == pytest.approx((0.0801, 0.0342), abs=SHARE_OF_A_YEAR)
+
+
+def test_three_programs_agree_on_a_poisson_model_with_state_and_year_effects():
+    """R 4.2.2: glm with dummies (tests/references/castle.R); statsmodels with dummies; pyfixest with absorbed effects."""
     panel = castle_panel()
-    began_on = pd.to_datetime(panel["person_id"].map(began))
-    share = (366 - began_on.dt.dayofyear) / 365
-    panel["share"] = panel["is_treated"].where(began_on.dt.year != panel["year"], share)
-    fit = pf.feols("l_homicide ~ share | person_id + year", panel, vcov={"CRV1": "person_id"}, weights="exposure_days")
-    assert fit.coef()["share"] == pytest.approx(0.0801, abs=PRINTED_CASTLE)
-    assert fit.se()["share"] == pytest.approx(0.0342, abs=PRINTED_CASTLE)
+    absorbed = pf.fepois("homicide ~ is_treated | person_id + year", panel, vcov={"CRV1": "person_id"}, fixef_tol=1e-12, iwls_tol=1e-14)
+    dummies = smf.glm("homicide ~ is_treated + C(person_id) + C(year)", panel, family=sm.families.Poisson()).fit(tol=1e-14, cov_type="cluster", cov_kwds={"groups": panel["person_id"]})
+    assert absorbed.coef()["is_treated"] == pytest.approx(0.0404916705, **AS_R_DUMMIES)
+    assert dummies.params["is_treated"] == pytest.approx(0.0404916705, **AS_R_DUMMIES)
+    # Both multiply by states / (states - 1) and (rows - 1) / (rows - parameters); statsmodels counts the state dummies, nested in the clusters, too.
+    n, states, years = len(panel), 50, 11
+    assert absorbed.se()["is_treated"] == pytest.approx(dummies.bse["is_treated"] * np.sqrt((n - states - years) / (n - years - 1)), **AS_R_DUMMIES)
 
 
 def test_weighted_castle_cells_equal_the_saturated_regression():
