@@ -17,9 +17,9 @@ LIMIT_COLUMNS = ["world", "estimand", "has_effect", "n_designs", "lowest_bias", 
 
 
 def write_error(bias: float) -> str:
-    """Return a mean error of a log ratio in words: "12% too high", "3% too low", "right on average"."""
+    """Return a mean error of a log ratio in words: "12% too high", "3% too low", "right"."""
     percent = round(change_of(bias))
-    return "right on average" if percent == 0 else f"{abs(percent):,}% too {'high' if percent > 0 else 'low'}"
+    return "right" if percent == 0 else f"{abs(percent):,}% too {'high' if percent > 0 else 'low'}"
 
 
 def write_range(low: float, high: float, write) -> str:
@@ -40,23 +40,24 @@ def write_share(share: float) -> str:
     return write_percent(100 * share, 0)
 
 
-def describe_limits(audit: pd.DataFrame, audit_verdicts: pd.DataFrame, worlds: list[str], beyond_errors: float) -> pd.DataFrame:
-    """Return one row per world outside `worlds` and estimand: how wrong the designs are that were not found invalid (LIMIT_COLUMNS).
+def describe_limits(audit: pd.DataFrame, audit_verdicts: pd.DataFrame, marks) -> pd.DataFrame:
+    """Return one row per world outside `marks.worlds` and estimand: how wrong the designs are that were not found invalid (LIMIT_COLUMNS).
 
-    direction: high or low where every design's error is beyond `beyond_errors` Monte Carlo errors on that side, none where
-    no design's is on either, else mixed.
+    direction: small where every design's error is within `marks.bias_at_most`; high or low where every one is beyond
+    `marks.beyond_errors` Monte Carlo errors on that side; else mixed.
     """
     kept = audit_verdicts.loc[audit_verdicts["verdict"].ne(INVALID) & audit_verdicts["estimand"].ne(TEST[1]), ["estimator", "estimand"]]
-    rows = audit[~audit["world"].isin(worlds)].merge(kept, on=["estimator", "estimand"], how="inner", validate="many_to_one").dropna(subset=["bias"])
-    found = [limit_row(world, estimand, group, beyond_errors) for (world, estimand), group in rows.groupby(["world", "estimand"], sort=True)]
+    rows = audit[~audit["world"].isin(marks.worlds)].merge(kept, on=["estimator", "estimand"], how="inner", validate="many_to_one").dropna(subset=["bias"])
+    found = [limit_row(world, estimand, group, marks) for (world, estimand), group in rows.groupby(["world", "estimand"], sort=True)]
     return pd.DataFrame(found, columns=LIMIT_COLUMNS)
 
 
-def limit_row(world: str, estimand: str, rows: pd.DataFrame, beyond_errors: float) -> dict:
+def limit_row(world: str, estimand: str, rows: pd.DataFrame, marks) -> dict:
     """Return the row of one world and estimand."""
-    slack = beyond_errors * rows["bias_se"]
+    slack = marks.beyond_errors * rows["bias_se"]
     is_high, is_low = rows["bias"] - slack > 0, rows["bias"] + slack < 0
-    direction = "high" if is_high.all() else "low" if is_low.all() else "mixed" if (is_high | is_low).any() else "none"
+    is_small = rows["bias"].abs().max() <= marks.bias_at_most
+    direction = "small" if is_small else "high" if is_high.all() else "low" if is_low.all() else "mixed"
     return dict(
         world=world, estimand=estimand, has_effect=bool(rows["truth"].abs().max() > NO_EFFECT), n_designs=len(rows), lowest_bias=rows["bias"].min(), highest_bias=rows["bias"].max(),
         direction=direction, smallest_coverage=rows["coverage"].min(), largest_coverage=rows["coverage"].max(), smallest_rejected=rows["rejected"].min(), largest_rejected=rows["rejected"].max(),
@@ -73,7 +74,7 @@ def write_limit(row) -> str:
     is_one = row.n_designs == 1
     designs = f"{'the one design' if is_one else f'the {row.n_designs} designs'} for the effect {'of being referred' if row.estimand == 'referral' else 'on those who engaged'}"
     said = {
-        "high": ("understate a fall", "find a rise where there is none"), "low": ("overstate a fall", "find a fall where there is none"), "none": ("err no more than chance explains",) * 2,
+        "high": ("understate a fall", "find a rise where there is none"), "low": ("overstate a fall", "find a fall where there is none"), "small": ("stay within the mark for the mean error",) * 2,
         "mixed": ("do not err on one side",) * 2,
     }[row.direction][0 if row.has_effect else 1]  # fmt: skip
     verb, _, rest = said.partition(" ")
@@ -135,8 +136,10 @@ def write_test(audit: pd.DataFrame, worlds: list[str]) -> str:
     if held.empty:
         return ""
     found = f"The test among the referred who never engaged speaks in {write_range(held['rejected'].min(), held['rejected'].max(), write_share)} of replicates of the worlds in which nothing is wrong"
-    listed = [f"{write_share(row.rejected)} in ‘{row.world}’" for row in others.sort_values("rejected", ascending=False).itertuples()]
-    return f"{found}, and in {', '.join(listed)}." if listed else f"{found}."
+    more = others[others["rejected"] - 2 * others["rejected_se"] > held["rejected"].max()].sort_values(["rejected", "world"], ascending=[False, True])
+    listed = [f"{write_share(row.rejected)} in ‘{row.world}’" for row in more.itertuples()]
+    silent = len(others) - len(more)
+    return found + (f"; more often in {len(more)} of {len(others)} that break an assumption ({', '.join(listed)})." if listed else ".") + (f" In {silent} it tells next to nothing." if silent else "")
 
 
 def write_verdict(audit_verdicts: pd.DataFrame, estimator: str, estimand: str) -> str:

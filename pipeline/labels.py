@@ -120,7 +120,7 @@ LABELS = {
         "version": "Version",
     },
     "group": {"not_yet_referred": "Not yet referred", "never_engaged": "Never engaged"},
-    "choice": {
+    "plan_choice": {
         "accept_from": "Links from",
         "engaged_by": "From being referred to engaging",
         "months_before": "Months before time zero",
@@ -131,7 +131,6 @@ LABELS = {
         "later_referrals": "Contacts after a comparison person's own referral",
     },
     "needs_recent_contact": {"True": "Yes", "False": "No"},
-    "later_referrals": {"removed": "Removed by a correction", "followed": "Followed"},
     # How the limits name a simulated world that breaks an assumption.
     "world_limit": {
         "hidden state": "With selection on a hidden state that officers see and records do not",

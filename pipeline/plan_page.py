@@ -23,7 +23,7 @@ BEGIN, END = "<!-- numbers: written by python -m pipeline.plan_page -->", "<!-- 
 
 def write_numbers(audit: pd.DataFrame, plan, marks) -> str:
     """Return the page's numbers as Markdown: the plan, the marks, what the audit found of each design, and how wrong broken assumptions make it."""
-    fixed = [f"| {label('choice', name)} | {show_choice(name, str(value))} |" for name, value in plan.model_dump().items() if name not in ("fixed_on", "audit")]
+    fixed = [f"| {label('plan_choice', name)} | {show_choice(name, str(value))} |" for name, value in plan.model_dump().items() if name not in ("fixed_on", "audit")]
     lines = [f"Fixed on {write_date(plan.fixed_on)}.", "", "| choice | plan |", "|---|---|", *fixed, ""]
     lines += [
         f"Held to {len(marks.worlds)} worlds, a design is valid where its mean error is at most {marks.bias_at_most:g} (log scale), coverage at least {100 * marks.coverage_at_least:g} % and false positives at most "
@@ -36,7 +36,7 @@ def write_numbers(audit: pd.DataFrame, plan, marks) -> str:
     designs = [write_design(audit, plan.estimator, plan.estimand, marks.worlds), write_design(audit, plan.engaged_by, "engaged", marks.worlds)]
     shown = show_verdicts(verdicts)
     table = [f"| {' | '.join(shown.columns)} |", f"|{'---|' * len(shown.columns)}", *(f"| {' | '.join(row)} |" for row in shown.itertuples(index=False, name=None))]
-    limits = [f"- {line}" for line in list_limits(describe_limits(audit, verdicts, marks.worlds, marks.beyond_errors))]
+    limits = [f"- {line}" for line in list_limits(describe_limits(audit, verdicts, marks))]
     paragraphs = [write_missing(audit, marks), write_plan_verdict(verdicts, plan), *designs, write_naive(audit), write_test(audit, marks.worlds)]
     return "\n".join([*lines, *(f"{paragraph}\n" for paragraph in paragraphs if paragraph), *table, "", *limits])
 

@@ -127,7 +127,7 @@ def list_failures(audit_verdicts: pd.DataFrame, plan) -> list[str]:
 
 def show_plan(analysis_plan: pd.DataFrame) -> pd.DataFrame:
     """Return the plan beside the run in words."""
-    return pd.DataFrame([{"Choice": label("choice", row.choice), "Plan": show_choice(row.choice, row.plan), "This run": show_choice(row.choice, row.this_run)} for row in analysis_plan.itertuples()])
+    return pd.DataFrame([{"Choice": label("plan_choice", row.choice), "Plan": show_choice(row.choice, row.plan), "This run": show_choice(row.choice, row.this_run)} for row in analysis_plan.itertuples()])
 
 
 def show_choice(choice: str, value: str) -> str:
@@ -136,8 +136,9 @@ def show_choice(choice: str, value: str) -> str:
 
 
 def show_verdicts(audit_verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return each design's verdict with its worst bias, coverage and false positives, valid ones first."""
-    rows = audit_verdicts.assign(order=audit_verdicts["verdict"].map({"valid": 0, "undecided": 1, "invalid": 2})).sort_values(["order", "estimand", "estimator"], ascending=[True, False, True], kind="stable")
+    """Return each design's verdict with its worst bias, coverage and false positives, valid ones first; the falsification test is no design."""
+    rows = audit_verdicts[audit_verdicts["estimand"].ne(audit_wording.TEST[1])]
+    rows = rows.assign(order=rows["verdict"].map({"valid": 0, "undecided": 1, "invalid": 2})).sort_values(["order", "estimand", "estimator"], ascending=[True, False, True], kind="stable")
     return pd.DataFrame([
         {"Design": f"{label('estimator', row.estimator)} ({label('estimand', row.estimand).lower()})", "Verdict": row.verdict, "Largest error": dash_if_missing(row.largest_bias, audit_wording.write_error),
          "Least coverage": dash_if_missing(row.smallest_coverage, audit_wording.write_share), "Most false positives": dash_if_missing(row.largest_false_positives, audit_wording.write_share)}

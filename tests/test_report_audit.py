@@ -32,7 +32,7 @@ def tables_with(audit, effects=None):
     verdicts = judge_designs(audit, PARAMS.audit)
     bracket = bracket_designs(effects, verdicts, audit_frames.pairs(WORLDS), WORLDS, PARAMS.plan, 0.95)
     return tables | {"effects": effects} | round_audit({
-        "audit": audit, "audit_pairs": audit_frames.pairs(WORLDS), "audit_verdicts": verdicts, "audit_limits": describe_limits(audit, verdicts, WORLDS, 2.0), "bracket": bracket, "analysis_plan": compare_with_plan(PARAMS.plan, PARAMS, effects),
+        "audit": audit, "audit_pairs": audit_frames.pairs(WORLDS), "audit_verdicts": verdicts, "audit_limits": describe_limits(audit, verdicts, PARAMS.audit), "bracket": bracket, "analysis_plan": compare_with_plan(PARAMS.plan, PARAMS, effects),
     })  # fmt: skip
 
 
