@@ -95,14 +95,15 @@ def safety_row(trials: Trials, fit: Fit, outcome: str, n: np.ndarray, later: np.
     one = trials._replace(outcomes={outcome: n}, exposure={outcome: days}, later={outcome: later})
     sides = (trials.is_referred, ~trials.is_referred)
     people = [len(np.unique(trials.person[side & (n > 0)])) for side in sides]
-    rates = [100 * DAYS_IN_YEAR * (fit.weights[side] @ n[side]) / (fit.weights[side] @ days[side]) for side in sides]
+    exposed = [fit.weights[side] @ days[side] for side in sides]
+    rates = [100 * DAYS_IN_YEAR * (fit.weights[side] @ n[side]) / time if time > 0 else np.nan for side, time in zip(sides, exposed)]
     row = dict(
         outcome=outcome, n_events=int(n[sides[0]].sum()), n_referred=people[0], n_comparison=people[1], rate_referred=rates[0], rate_comparison=rates[1],
         n_people=len(np.unique(trials.person)), n_person_months=days.sum() / DAYS_IN_YEAR * 12,
     )  # fmt: skip
     coefficients = fit_outcome(one, fit.treated, fit.weights, outcome, with_covariates=False)
     if not np.isfinite(coefficients).all():
-        return row | dict(status="not estimable: one arm has none")
+        return row | dict(status="not estimable: one arm has none, or nobody can be compared")
     n_people = int(trials.person.max()) + 1
     held = fit._replace(coefficients={outcome: coefficients})
     ratio, moved = float(coefficients[-1]), influence_of_ratio(one, held, outcome, n_people)

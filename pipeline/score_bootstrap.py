@@ -61,8 +61,10 @@ def score_test(trials: Trials, fit: Fit, delta: float, signs: np.ndarray) -> flo
 
 
 def score_interval(trials: Trials, fit: Fit, std_error: float, confidence: float, signs: np.ndarray) -> tuple[float, float]:
-    """Return the least and greatest log ratio that the score test does not reject; infinite where none within REACH errors is rejected."""
+    """Return the least and greatest log ratio that the score test does not reject; infinite where none within REACH errors is rejected, NaN without an estimate."""
     point = fit.coefficients[PRIMARY][-1]
+    if not (np.isfinite(point) and np.isfinite(std_error)):
+        return float("nan"), float("nan")
 
     def end(direction: float) -> float:
         kept, rejected = point, point + direction * REACH * std_error

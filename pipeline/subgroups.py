@@ -35,6 +35,7 @@ COLUMNS = ["characteristic", "level", "position", "estimate", "std_error", "ci_l
 # What only the referred have; everything else divides both arms.
 OF_REFERRED = ["primary_need", "referral_source"]
 EVERYONE = "everyone"
+VOID = "not estimable: the arms can be told apart completely, or one has no contacts"
 
 
 class Moved(NamedTuple):
@@ -89,7 +90,7 @@ def estimate_subgroups(cohort: pd.DataFrame, trials: Trials, fits: Fits, subgrou
     matrix, names = design_matrix(cohort.set_index("trial_id", drop=False).loc[trials.trial_id])
     covariates = pd.DataFrame(matrix, columns=names)
     everyone = net_of_later(trials, fits.referral, *ratio_and_influence(trials, fits.referral, n_people), None, n_people)
-    rows, tests = [level_row(EVERYONE, EVERYONE, 0, Moved(*everyone, ESTIMATED), trials, trials.is_referred, confidence)], {}
+    rows, tests = [level_row(EVERYONE, EVERYONE, 0, Moved(*everyone, ESTIMATED if np.isfinite(everyone[0]) else VOID), trials, trials.is_referred, confidence)], {}
     for characteristic, values in describe_levels(cohort, trials, subgroups).items():
         found = []
         for level in values.cat.categories:
@@ -123,8 +124,8 @@ def estimate_level(trials: Trials, covariates: pd.DataFrame, kept: np.ndarray, p
         fit = fit_contrast(one, one.is_referred, [PRIMARY])
         if fit is not None and np.isfinite(fit.coefficients[PRIMARY]).all():
             estimate, moved = net_of_later(one, fit, *ratio_and_influence(one, fit, n_people), everyone, n_people)
-            return Moved(estimate, moved, ESTIMATED + note)
-    return Moved(np.nan, missing, "not estimable: the arms can be told apart completely, or one has no contacts")
+            return Moved(estimate, moved, ESTIMATED + note if np.isfinite(estimate) else VOID)
+    return Moved(np.nan, missing, VOID)
 
 
 def as_asked(trials: Trials, fits: Fits) -> Trials:
@@ -139,12 +140,16 @@ def independent(design: np.ndarray) -> np.ndarray:
 
 
 def ratio_and_influence(trials: Trials, fit: Fit, n_people: int) -> tuple[float, np.ndarray]:
-    """Return the log ratio that `fit` holds, later referrals not taken off, and by how much each person moves it."""
+    """Return the log ratio that `fit` holds, later referrals not taken off, and by how much each person moves it; NaN where nobody is compared."""
+    if not np.isfinite(fit.coefficients[PRIMARY]).all():
+        return float("nan"), np.full(n_people, np.nan)
     return float(fit.coefficients[PRIMARY][-1]), influence_of_ratio(trials, fit, PRIMARY, n_people)
 
 
 def net_of_later(trials: Trials, fit: Fit, ratio: float, moved: np.ndarray, everyone: tuple | None, n_people: int, outcome: str = PRIMARY) -> tuple[float, np.ndarray]:
     """Return the log ratio and its influences, later referrals of the comparison taken off at the effect on `everyone` (itself when None)."""
+    if not np.isfinite(ratio):
+        return float("nan"), np.full(n_people, np.nan)
     share, share_moved = influence_of_share(trials, fit, trials.later[outcome], trials.outcomes[outcome], n_people)
     if everyone is None:
         left = np.exp(ratio) - share

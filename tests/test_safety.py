@@ -64,7 +64,7 @@ def test_the_ratio_is_that_of_the_weighted_rates_and_small_counts_leave_nothing(
     found = estimate_safety(trials, fits, pd.concat([rows, others]), ["n_missing", "n_mental_health"], 0.95).set_index("outcome")
     missed = found.loc["n_missing"]
     assert missed["estimate"] == pytest.approx(np.log(missed["rate_referred"] / missed["rate_comparison"])) and missed["ci_low"] < missed["estimate"] < missed["ci_high"]
-    assert found.loc["n_mental_health", "status"] == "not estimable: one arm has none"
+    assert found.loc["n_mental_health", "status"] == "not estimable: one arm has none, or nobody can be compared"
     controlled = control_safety(found.reset_index(), 10, 5).set_index("outcome")
     assert controlled.loc["n_missing", "n_events"] == 30 and pd.isna(controlled.loc["n_mental_health", "rate_comparison"])
 

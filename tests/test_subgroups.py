@@ -8,8 +8,14 @@ import pytest
 from trial_frames import cohort_row, make_cohort, make_panel
 
 from pipeline.contrasts import PRIMARY, assemble_trials
-from pipeline.effect import fit_effects, list_persons
+from pipeline.effect import fit_effects, list_persons, resample_effects, void_fit
+from pipeline.detectable_effects import check_pre_trend_power, find_detectable
+from pipeline.event_blocks import bounds_table
+from pipeline.event_study import study_months
 from pipeline.influence import net_influence
+from pipeline.resampling import draw_multiplicities
+from pipeline.safety import estimate_safety
+from pipeline.score_bootstrap import score_table
 from pipeline.subgroups import control_subgroups, correct_tests, estimate_subgroups, in_bands
 
 PLAN = SimpleNamespace(tried=["primary_need", "referral_source", "prior_demand", "age", "sex", "pandemic"], people_at_least=30, ages_from=[35, 50], contacts_from=[2, 4], pandemic_from="2018-03-15")
@@ -80,3 +86,24 @@ def test_bands_begin_where_they_say():
 def test_holm_over_characteristics_by_hand():
     """0.01 of three, then 0.03 of the two left, then the largest; what could not be tested does not count."""
     assert correct_tests({"age": 0.03, "sex": 0.5, "need": 0.01, "source": float("nan")}) == pytest.approx({"age": 0.06, "sex": 0.5, "need": 0.03})
+
+
+def test_where_nobody_can_be_compared_every_table_is_there_and_flagged():
+    """Ages tell the arms apart completely: no weights, no coefficients, and no table that stops the stage or holds a number."""
+    rows = [cohort_row(f"p{number:03}", arm, age=age, primary_need="offending", referral_source="self") for number in range(40) for arm, age in [("referred" if number % 2 else "not_yet_referred", 20.0 + 40 * (number % 2))]]
+    cohort, panel = make_cohort(*rows), make_panel(*[[1, 2, 1, 1, 2]] * 40, first_month=-4)
+    trials = assemble_trials(cohort, panel, list_persons(cohort), 1)
+    fits = fit_effects(trials, (PRIMARY,))
+    assert np.isnan(fits.referral.coefficients[PRIMARY]).all() and np.isnan(void_fit(trials, [PRIMARY]).propensity).all()
+    draws = resample_effects(trials, fits, draw_multiplicities(40, 20, 1))
+    plan = SimpleNamespace(**{**vars(PLAN), "people_at_least": 10})
+    found = estimate_subgroups(cohort.assign(sex=["F", "F", "M", "M"] * 10), trials, fits, plan, 0.95)
+    assert found["estimate"].isna().all() and found["status"].str.startswith("not estim").all()
+    counts = pd.DataFrame({"trial_id": trials.trial_id, "outcome": "n_missing", "n": 1, "n_later": 0})
+    assert estimate_safety(trials, fits, counts, ["n_missing"], 0.95)["estimate"].isna().all()
+    chosen = SimpleNamespace(score_deals=99, few_people=30, block_months=1, relative_magnitudes=[0.5], smoothness=[0.1])
+    missing = dict.fromkeys(["std_error", "p_value", "ci_low", "ci_high"], np.nan)
+    assert score_table(trials, fits, missing, chosen, 1, 0.95)[["p_value", "ci_low", "ci_high"]].isna().all(axis=None)
+    assert bounds_table(panel, trials, fits.referral, draws, chosen, 1, 0.95)["status"].str.startswith("not estimable").all()
+    assert find_detectable(trials, fits, draws)["ratio_below"].isna().all()
+    assert check_pre_trend_power(study_months(panel, trials, fits.referral, draws, 1, 1, 0.95)[1], 1, 1, 0.05)["value"].isna().all()
