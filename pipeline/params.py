@@ -195,6 +195,7 @@ class PassMarks(Section):
     overlap_at_least: Probability
     converged_at_least: Probability
     clusters_at_least: Count
+    negative_control_coverage_at_least: Probability
     link_rate_at_least: Probability
     precision_at_least: Probability
     recall_at_least: Probability
@@ -252,6 +253,12 @@ class Audit(Section):
     false_positives_aim: Probability
 
 
+class NegativeControls(Section):
+    number: Annotated[int, Field(ge=20, le=10_000)]
+    seed: Seed
+    draws: Annotated[int, Field(ge=20, le=1_000)]
+
+
 class Disclosure(Section):
     threshold: Annotated[int, Field(ge=1)]
     rounding: Annotated[int, Field(ge=1)]
@@ -289,6 +296,7 @@ class Parameters(Section):
     sensitivity: Sensitivity | None = None
     plan: Plan | None = None
     audit: Audit | None = None
+    negative_controls: NegativeControls | None = None
     disclosure: Disclosure | None = None
     report: Report | None = None
     record: Record | None = None

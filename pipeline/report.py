@@ -1,7 +1,7 @@
 """The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
 
 Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts),
-pipeline.report_audit (the plan and the audit of the method), pipeline.report_designs (comparisons and other designs), pipeline.report_diagnostics (bounds, groups, harm), pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
+pipeline.report_audit (the plan and the audit of the method), pipeline.report_designs (comparisons and other designs), pipeline.report_diagnostics (bounds, groups, harm), pipeline.report_negative_controls, pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
 wheels, so no system package is needed.
 """
@@ -14,7 +14,7 @@ import pandas as pd
 import pypandoc
 import typst
 
-from pipeline import report_audit, report_designs, report_diagnostics, report_linkage, report_specifications, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_designs, report_diagnostics, report_linkage, report_negative_controls, report_specifications, report_staggered, report_tables, report_uncertainty, wording
 from pipeline.figures import Picture
 from pipeline.labels import LABELS
 from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
@@ -82,6 +82,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
+        "negative_controls_section": report_negative_controls.write_section(tables, figures, parameters, (TEMPLATES / "negative_controls.md.j2").read_text(encoding="utf-8")),
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
         "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact),
         "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
