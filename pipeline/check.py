@@ -85,6 +85,17 @@ def find_contradictions(params: Parameters) -> list[str]:
             f"params.yaml, panel.lag_edges: ends at {panel.lag_edges[-1]}, beyond panel.months_before ({panel.months_before}). "
             "Raise panel.months_before or drop the edge."
         )
+    furthest = max(edges[-1] for edges in sensitivity.lag_edges)
+    if furthest > panel.months_before:
+        problems.append(
+            f"params.yaml, sensitivity.lag_edges: ends at {furthest}, beyond panel.months_before ({panel.months_before}). "
+            "Raise panel.months_before or drop the edge."
+        )
+    if max(sensitivity.trigger_months) > panel.months_before:
+        problems.append(
+            f"params.yaml, sensitivity.trigger_months: {max(sensitivity.trigger_months)} is more than panel.months_before ({panel.months_before}). "
+            "Raise panel.months_before or drop it."
+        )
     if min(sensitivity.accept_from) < params.linkage.floor:
         problems.append(
             f"params.yaml, sensitivity.accept_from: {min(sensitivity.accept_from)} lies below linkage.floor ({params.linkage.floor}), and "

@@ -123,6 +123,8 @@ def test_extracts_that_git_would_see_are_refused(project, capsys):
         ("claim.months", 36, "claim.months: 36 is more than panel.months_before"),
         ("panel.lag_edges", [1, 36], "panel.lag_edges: ends at 36"),
         ("sensitivity.accept_from", [0.01], "sensitivity.accept_from: 0.01 lies below linkage.floor"),
+        ("sensitivity.lag_edges", [[1, 3], [1, 36]], "sensitivity.lag_edges: ends at 36"),
+        ("sensitivity.trigger_months", [3, 30], "sensitivity.trigger_months: 30 is more than panel.months_before"),
         ("sensitivity.washout_days", [300], "sensitivity.washout_days: 300 days leave nothing"),
     ],
 )
