@@ -9,7 +9,7 @@ import math
 import pandas as pd
 
 from pipeline.audit_verdicts import INVALID, NO_EFFECT, UNDECIDED, VALID, verdict_of
-from pipeline.labels import label
+from pipeline.labels import label, name_design
 from pipeline.wording import change_of, write_percent, write_ratio
 
 TEST = ("sequential_trials", "never_engaged")
@@ -102,7 +102,7 @@ def write_design(audit: pd.DataFrame, estimator: str, estimand: str, worlds: lis
         return ""
     none, some = rows[rows["truth"].abs() < NO_EFFECT], rows[rows["truth"].abs() >= NO_EFFECT]
     found = (
-        f"{label('estimator', estimator)}, {label('estimand', estimand).lower()}: in {len(rows)} {'world' if len(rows) == 1 else 'worlds'} ({count_replicates(rows)} replicates each) "
+        f"{name_design(estimator)}, {label('estimand', estimand).lower()}: in {len(rows)} {'world' if len(rows) == 1 else 'worlds'} ({count_replicates(rows)} replicates each) "
         f"the ratio comes out {write_errors(rows['bias'].min(), rows['bias'].max())} on average (Monte Carlo error at most {write_percent(change_of(rows['bias_se'].max()))}), "
         f"and 95% intervals hold the truth in {write_range(rows['coverage'].min(), rows['coverage'].max(), lambda share: write_percent(100 * share))} "
         f"(at most {100 * rows['coverage_se'].max():.1f} points)."

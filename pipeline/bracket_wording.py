@@ -6,13 +6,13 @@ Builds on pipeline.audit_wording, pipeline.labels and pipeline.wording.
 import pandas as pd
 
 from pipeline.audit_wording import count_of_100, ends_of
-from pipeline.labels import label
+from pipeline.labels import name_design
 from pipeline.wording import name_direction, write_change, write_interval
 
 
 def write_end(row: pd.Series) -> str:
     """Return one end of the bracket: its change, interval and design."""
-    return f"{write_change(row['estimate'])} (interval: {write_interval(row['ci_low'], row['ci_high'])}; {label('estimator', row['estimator']).lower()})"
+    return f"{write_change(row['estimate'])} (interval: {write_interval(row['ci_low'], row['ci_high'])}; {name_design(row['estimator']).lower()})"
 
 
 def write_bracket(bracket: pd.DataFrame, months_after: int, confidence: float) -> str:

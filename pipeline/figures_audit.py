@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
-from pipeline.labels import label
+from pipeline.labels import name_design
 
 # What each design is drawn with; in this order from the top of a world's row.
 STYLES = {
@@ -48,7 +48,7 @@ def draw_worlds(audit: pd.DataFrame, worlds: list[str], column: str, limits: tup
             continue
         width = WIDTH_OF_ERRORS * part[f"{column}_se"].fillna(0)
         axes.hlines(part["place"], (part[column] - width).clip(low, high), (part[column] + width).clip(low, high), color=style["color"], lw=1)
-        axes.plot(part[column].clip(low, high), part["place"], ls="", ms=4, label=name_design(key), clip_on=False, zorder=3, **style)
+        axes.plot(part[column].clip(low, high), part["place"], ls="", ms=4, label=name_design(key[0]), clip_on=False, zorder=3, **style)
     for place in np.arange(len(names) - 1) + 0.5:
         axes.axhline(place, color=LIGHT if place != n_held - 0.5 else GREY, lw=0.6 if place != n_held - 0.5 else 1.4)
     axes.set_yticks(range(len(names)), ["\n".join(textwrap.wrap(name[:1].upper() + name[1:], LABEL_WIDTH)) for name in names], fontsize=8)
@@ -58,11 +58,6 @@ def draw_worlds(audit: pd.DataFrame, worlds: list[str], column: str, limits: tup
     if len(rows):
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=1, fontsize=8)
     return figure, axes, rows, names
-
-
-def name_design(key: tuple[str, str]) -> str:
-    """Return a design in words."""
-    return label("estimator", key[0])
 
 
 def draw_bias(audit: pd.DataFrame, worlds: list[str]) -> tuple[Figure, str]:
@@ -96,5 +91,5 @@ def describe(opening: str, rows: pd.DataFrame, names: list[str], worlds: list[st
         part = rows[rows["estimator"].eq(key[0]) & rows["estimand"].eq(key[1])].dropna(subset=["bias"])
         held, others = part[part["world"].isin(worlds)], part[~part["world"].isin(worlds)]
         words = [f"{write(group)} {where}" for group, where in ((held, "where its assumptions hold"), (others, "where one is broken")) if len(group)]
-        sentences += [f"{name_design(key)}: {', '.join(words)}."] if words else []
+        sentences += [f"{name_design(key[0])}: {', '.join(words)}."] if words else []
     return f"{opening} {len(names)} worlds. " + " ".join(sentences)

@@ -36,8 +36,6 @@ LABELS = {
         "referred_later": "Known to be referred later",
         "fixed_effects": "Person fixed effects",
         "fixed_effects_quiet": "Person fixed effects, quiet months before",
-        "sequential_trials_followed": "Sequential trials, followed past later referrals",
-        "complier_followed": "Complier effect, followed past later referrals",
         "matched_sets": "Matched sets",
         "matched_on_total": "Matched on the year's total only",
         "lagged_outcome_matched": "Poisson on earlier contacts, in matched sets",
@@ -120,6 +118,13 @@ LABELS = {
         "version": "Version",
     },
     "group": {"not_yet_referred": "Not yet referred", "never_engaged": "Never engaged"},
+    # Whole names of designs whose label under `estimator` is only the end of one.
+    "design": {
+        "sequential_trials_followed": "Sequential trials, later referrals left in",
+        "complier_followed": "Complier effect, later referrals left in",
+        "sequential_trials_censored": "Sequential trials, cut off at later referrals",
+        "complier_censored": "Complier effect, cut off at later referrals",
+    },
     "plan_choice": {
         "accept_from": "Links from",
         "engaged_by": "From being referred to engaging",
@@ -193,6 +198,11 @@ def word_level(choice: str, level) -> str:
         return f"Spans to months {level}"
     words = LEVELS[choice].format(float(level)) if choice in LEVELS else label(choice, level)
     return words.removesuffix("s") if words.endswith(" 1 months") else words
+
+
+def name_design(estimator: str) -> str:
+    """Return the whole name of a design."""
+    return label("design" if estimator in LABELS["design"] else "estimator", estimator)
 
 
 def explain_loss(flow: str, stage: str, reason: str) -> str:

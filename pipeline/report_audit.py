@@ -13,7 +13,7 @@ from pipeline.audit_pairs import COLUMNS as PAIR_COLUMNS
 from pipeline.audit_verdicts import COLUMNS as VERDICT_COLUMNS
 from pipeline.audit_verdicts import INVALID, NO_EFFECT, verdict_of
 from pipeline.bracket import COLUMNS as BRACKET_COLUMNS
-from pipeline.labels import label
+from pipeline.labels import label, name_design
 from pipeline.markdown import Markup, fill_template, write_list, write_table
 from pipeline.report_tables import dash_if_missing, interval_words
 from pipeline.wording import change_of, write_date, write_number, write_p, write_percent, write_ratio
@@ -114,7 +114,7 @@ def write_departures(analysis_plan: pd.DataFrame) -> str:
 
 def write_plan_verdict(audit_verdicts: pd.DataFrame, plan) -> str:
     """Return what the audit found of the plan's designs."""
-    words = [f"{label('estimator', estimator)}, {label('estimand', estimand).lower()}: {audit_wording.write_verdict(audit_verdicts, estimator, estimand)}" for estimator, estimand in ((plan.estimator, plan.estimand), (plan.engaged_by, "engaged"))]
+    words = [f"{name_design(estimator)}, {label('estimand', estimand).lower()}: {audit_wording.write_verdict(audit_verdicts, estimator, estimand)}" for estimator, estimand in ((plan.estimator, plan.estimand), (plan.engaged_by, "engaged"))]
     return ". ".join(words) + "."
 
 
@@ -140,7 +140,7 @@ def show_verdicts(audit_verdicts: pd.DataFrame) -> pd.DataFrame:
     rows = audit_verdicts[audit_verdicts["estimand"].ne(audit_wording.TEST[1])]
     rows = rows.assign(order=rows["verdict"].map({"valid": 0, "undecided": 1, "invalid": 2})).sort_values(["order", "estimand", "estimator"], ascending=[True, False, True], kind="stable")
     return pd.DataFrame([
-        {"Design": f"{label('estimator', row.estimator)} ({label('estimand', row.estimand).lower()})", "Verdict": row.verdict, "Largest error": dash_if_missing(row.largest_bias, audit_wording.write_error),
+        {"Design": f"{name_design(row.estimator)} ({label('estimand', row.estimand).lower()})", "Verdict": row.verdict, "Largest error": dash_if_missing(row.largest_bias, audit_wording.write_error),
          "Least coverage": dash_if_missing(row.smallest_coverage, audit_wording.write_share), "Most false positives": dash_if_missing(row.largest_false_positives, audit_wording.write_share)}
         for row in rows.itertuples()
     ])  # fmt: skip
@@ -166,6 +166,6 @@ def show_worlds(audit: pd.DataFrame, plan) -> pd.DataFrame:
 def show_bracket(bracket: pd.DataFrame) -> pd.DataFrame:
     """Return the valid designs' estimates on these extracts, with the smallest corrected p-value of their differences."""
     return pd.DataFrame([
-        {"Design": label("estimator", row.estimator), "Ratio": write_ratio(row.estimate), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "p-value": dash_if_missing(row.p_differs, write_p)}
+        {"Design": name_design(row.estimator), "Ratio": write_ratio(row.estimate), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "p-value": dash_if_missing(row.p_differs, write_p)}
         for row in bracket.itertuples()
     ])  # fmt: skip

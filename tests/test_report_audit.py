@@ -1,6 +1,8 @@
 """The report on the audit: what stands on the first page, in the limits and in the section, whole, partial or without an audit."""
 
+import ast
 import re
+from pathlib import Path
 
 import audit_frames
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import report_frames
 from test_report import controlled_tables, pictures
 
+from pipeline import labels
 from pipeline.analysis_plan import compare_with_plan
 from pipeline.audit_verdicts import judge_designs
 from pipeline.audit_wording import describe_limits
@@ -16,6 +19,7 @@ from pipeline.audit_worlds import list_worlds
 from pipeline.bracket import bracket_designs
 from pipeline.figures import Picture, finish_figure
 from pipeline.figures_audit import draw_bias, draw_coverage
+from pipeline.labels import name_design
 from pipeline.params import check_params, load_sections
 from pipeline.report import build_context, write_report
 from pipeline.report_audit import round_audit
@@ -123,3 +127,13 @@ def test_the_figures_draw_whatever_worlds_and_designs_there_are_and_say_what_the
             assert ("no rows yet" in drawing[1]) == audit.empty
     alt = draw_coverage(audit_frames.audit(WORLDS, BROKEN), WORLDS, PARAMS.audit.coverage_aim)[1]
     assert "Sequential trials: 95% to 95% where its assumptions hold, 40% to 95% where one is broken." in alt
+
+
+def test_no_design_of_the_audit_is_called_by_its_code():
+    assert [name_design(name) for name in ("sequential_trials_followed", "sequential_trials")] == ["Sequential trials, later referrals left in", "Sequential trials"]
+
+
+def test_no_label_is_written_twice_so_that_one_hides_the_other():
+    tree = ast.parse(Path(labels.__file__).read_text(encoding="utf-8"))
+    keys = [[key.value for key in node.keys] for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    assert all(len(found) == len(set(found)) for found in keys)
