@@ -64,12 +64,15 @@ def sum_follow_up(cohort: pd.DataFrame, panel: pd.DataFrame, months_after: int) 
     """Return per trial_id the outcomes and exposure_days summed over months 0 to `months_after` - 1.
 
     The columns with the ending _later hold the part of each that lies after a comparison person's own referral, nought
-    where the panel says nothing of it. Raises InputError when the panel is shorter than `months_after`.
+    where the panel says nothing of it. Raises InputError when the panel is shorter than `months_after` or lacks a month.
     """
     after, names = panel[panel["month"].between(0, months_after - 1)], [*list_outcomes(panel), "exposure_days"]
     found = after["month"].max() + 1 if len(after) else 0
     if found < months_after:
         raise InputError(f"Table panel: {found} months after time zero, {months_after} are wanted. Lower months_after or rerun 03_panel.")
+    gaps = sorted(set(range(months_after)) - set(after["month"]))
+    if gaps:
+        raise InputError(f"Table panel, month: {gaps} missing between 0 and {months_after - 1}, so that their contacts would count as none. Rerun 03_panel.")
     after = after[after["trial_id"].isin(cohort["trial_id"])]
     columns = [*names, *(f"{name}{LATER}" for name in names)]
     return after.reindex(columns=["trial_id", *columns], fill_value=0).groupby("trial_id", as_index=False)[columns].sum()
