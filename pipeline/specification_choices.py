@@ -44,7 +44,8 @@ def choices_that_matter(sensitivity: pd.DataFrame) -> pd.DataFrame:
 
     A pair are two valid specifications that differ in this choice alone, one of them at the plan's level; shift is their
     mean difference, shift_low and shift_high the least and greatest. share_of_spread is the part of the variance among the
-    crossed specifications that lies between the levels of a choice; missing for choices tried one at a time.
+    crossed specifications that lies between the levels of a choice; missing for choices tried one at a time. The choice
+    with the largest shift comes first, and in it the level with the largest.
     """
     columns = ["choice", "level", "n_pairs", "shift", "shift_low", "shift_high", "share_of_spread"]
     valid = sensitivity[sensitivity["is_valid"] & np.isfinite(sensitivity["estimate"].astype(float))]
@@ -64,7 +65,8 @@ def choices_that_matter(sensitivity: pd.DataFrame) -> pd.DataFrame:
         found += [(choice, level, int(one["size"]), one["mean"], one["min"], one["max"], spread.get(choice, math.nan)) for level, one in shifts.iterrows()]
     table = pd.DataFrame(found, columns=columns)
     largest = table["shift"].abs().groupby(table["choice"]).transform("max")
-    return table.assign(largest=largest).sort_values(["largest", "choice", "level"], ascending=[False, True, True], ignore_index=True)[columns]
+    ordered = table.assign(largest=largest, size=table["shift"].abs()).sort_values(["largest", "choice", "size"], ascending=[False, True, False], ignore_index=True)
+    return ordered[columns]
 
 
 def shares_of_spread(rows: pd.DataFrame, plan: pd.Series) -> dict[str, float]:
