@@ -84,7 +84,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "figure": figures,
         "negative_controls_section": report_negative_controls.write_section(tables, figures, parameters, (TEMPLATES / "negative_controls.md.j2").read_text(encoding="utf-8")),
         "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
-        "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact),
+        "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact, parameters.pass_marks.pre_trend_p_at_least),
         "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
         "designs_section": report_designs.write_section(tables, parameters, (TEMPLATES / "designs.md.j2").read_text(encoding="utf-8")),
         "audit_limits": first["limits"],

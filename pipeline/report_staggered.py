@@ -43,16 +43,18 @@ def find_staggered(staggered_effects: pd.DataFrame, outcome: str = PRIMARY) -> p
     return None if rows.empty else rows.iloc[0]
 
 
-def write_first(staggered_effects: pd.DataFrame, needs_recent_contact: bool) -> str:
+def write_first(staggered_effects: pd.DataFrame, needs_recent_contact: bool, pre_trend_p_at_least: float) -> str:
     """Return for the first page what the staggered starts say where timing did not follow demand; empty for all other extracts."""
     row = find_staggered(staggered_effects) if len(staggered_effects) else None
     if row is None or needs_recent_contact:
         return ""
+    before = staggered_effects.loc[staggered_effects["outcome"].eq(PRIMARY) & staggered_effects["aggregation"].eq("pre_trend"), "p_value"]
+    doubt = " But cohorts moved apart before they started, so that it is in doubt." if (before < pre_trend_p_at_least).any() else ""
     found = f"{write_change(row['estimate'])} contacts than expected (interval: {write_interval(row['ci_low'], row['ci_high'])})".replace("no change contacts than", "as many contacts as")
     direction = "This leaves both directions open." if name_direction(row) == "inconclusive" else "The interval leaves out no effect."
     return (
         "This panel's timing is taken not to follow demand (needs_recent_contact is false), and starts are staggered. For such a panel the plan's estimate is the one that compares people who "
-        f"started with people who had not started yet, over all months from the start on: {found}. {direction} The sentence above is of the trials month by month; where the two disagree, this one counts."
+        f"started with people who had not started yet, over all months from the start on: {found}. {direction} The sentence above is of the trials month by month; where the two disagree, this one counts.{doubt}"
     )
 
 
@@ -62,7 +64,7 @@ def write_section(staggered_effects: pd.DataFrame, figure: str, parameters, temp
         return Markup("")
     main = staggered_effects[staggered_effects["outcome"].eq(PRIMARY)]
     notes = main.loc[main["aggregation"].eq("simple") & main["estimator"].eq("extended_twfe"), "status"].str.partition("; ")[2]
-    notes = "; ".join(note for note in notes if note)
+    notes = "; ".join(note for note in notes if note).replace(" left out", "")
     ratios, levels, others = show_ratios(main), show_levels(main, parameters.disclosure.threshold), show_others(staggered_effects)
     interval = f"{100 * parameters.effect.confidence:g}% interval"
     shown = {"ratios": (ratios, "Ratios of contacts to those expected without the scheme"), "levels": (levels, "Effects per person-month"), "others": (others, "Other outcomes, ratios")}
@@ -85,11 +87,11 @@ def write_caution(needs_recent_contact: bool) -> str:
     """Return whether these estimates may answer the question."""
     if needs_recent_contact:
         return (
-            "**These estimates do not answer the question here.** They are right only where the timing of starts does not follow from what is counted. People of this panel start after a recent contact "
+            "These estimates do not answer the question here. They are right only where the timing of starts does not follow from what is counted. People of this panel start after a recent contact "
             "(needs_recent_contact is true), so the months just before hold a peak, and its fall is taken for an effect. They are shown because a reviewer will ask for them."
         )
     return (
-        "**These estimates rest on one assumption: what is counted did not trigger the start.** Whoever set needs_recent_contact to false says so; nothing in the panel can prove it. If people were picked at a peak after all, "
+        "These estimates rest on one assumption: what is counted did not trigger the start. Whoever set needs_recent_contact to false says so; nothing in the panel can prove it. If people were picked at a peak after all, "
         "its fall is taken for an effect here. Where the assumption holds, the first row of the table is the answer of the plan, and the first page gives it."
     )
 
@@ -101,7 +103,7 @@ def write_pre_trend(main: pd.DataFrame, least: float) -> str:
         return f"Whether cohorts moved alike before their start could not be tested ({row['status'].removeprefix('not estimable: ')})."
     found = f"The joint test that nothing happened in the {write_number(-row['first_month'])} months before the start has a p-value of {write_p(row['p_value'])}"
     if row["p_value"] < least:
-        return f"{found}, below the pass mark of {least:g}: **cohorts moved apart before they started, and the estimates below are in doubt.**"
+        return f"{found}, below the pass mark of {least:g}: cohorts moved apart before they started, and the estimates below are in doubt."
     return f"{found} (pass mark: {least:g}). Passing is no proof."
 
 

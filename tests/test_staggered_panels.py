@@ -187,7 +187,8 @@ def test_the_report_says_which_number_counts_and_warns_where_timing_followed_dem
     free, bound = (str(write_section(found, "", parameters(needs), template)) for needs in (False, True))
     assert "did not trigger the start" in free and "do not answer the question here" in bound
     assert not re.search(r"\b(nan|None|NaN)\b", free + bound)
-    assert "where the two disagree, this one counts" in write_first(found, False) and write_first(found, True) == ""
+    assert write_first(found, False, 0.0).endswith("this one counts.") and write_first(found, True, 0.0) == ""
+    assert write_first(found, False, 1.0).endswith("so that it is in doubt.")
     assert write_section(found.head(0), "", parameters(False), template) == ""
 
 
