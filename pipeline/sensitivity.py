@@ -96,7 +96,8 @@ def estimate_group(source, panel, plan: Specification, wanted: list[Specificatio
             rows += [describe_row(one, {}, TOO_FEW) for one in members]
             continue
         found = estimate_together(trials, days_of(source.at_liberty(counted, cohort), counted, trials, first.months_after), members, confidence)
-        rows += [describe_row(one, numbers, ESTIMATED) for one, numbers in found.items() if trials.knows_engaged or one.is_of_referral()]
+        # Where nothing says who engaged, what a referral does that nobody took up is no question.
+        rows += [describe_row(one, numbers, ESTIMATED) for one, numbers in found.items() if trials.knows_engaged or (one.is_of_referral() and one.unengaged_irr == plan.unengaged_irr)]
         if is_planned:
             rows += [describe_row(plan._replace(months_after=first.months_after, estimator=name), found, ESTIMATED) for name, found in estimate_invalid(cohort, months, trials, first.months_after, first.trigger_months, confidence).items()]
     return pd.DataFrame(rows)
