@@ -61,7 +61,7 @@ class Pool(NamedTuple):
     chance: np.ndarray  # of a pseudo-referral, per trial
     day: np.ndarray  # time zero in days since 1970
     by_month: np.ndarray  # contacts in each month after time zero, a column per month
-    engaged_share: float  # of the real referred
+    engaged_share: float  # of the real referred; 1 where nothing says who engaged, and only referral is reported
 
 
 class Control(NamedTuple):
@@ -100,7 +100,7 @@ def make_pool(trials: Trials, day: np.ndarray, by_month: np.ndarray, minimum: in
         return None
     kept = keep_trials(trials, waiting)
     kept = kept._replace(**{name: {PRIMARY: getattr(kept, name)[PRIMARY]} for name in ("outcomes", "exposure", "later")})
-    engaged_share = trials.is_engaged.sum() / trials.is_referred.sum() if trials.knows_engaged else 0.0
+    engaged_share = trials.is_engaged.sum() / trials.is_referred.sum() if trials.knows_engaged else 1.0
     chance = chances(kept.design @ fit.propensity, kept.person, wanted)
     return None if chance is None else Pool(kept, chance, day[waiting], by_month[waiting], float(engaged_share))
 
