@@ -64,7 +64,7 @@ def list_worlds() -> dict[str, World]:
     short, long = World("short bursts"), World("long bursts", demand=LONG_BURSTS, slope=1.58)
     many_exits = replace(SHORT_BURSTS, death=0.0012, moving=0.0012, custody_per_contact=0.009)
     pandemic = replace(SHORT_BURSTS, lockdown_level=0.5, after_lockdown_level=0.7)
-    hidden, selective = replace(short, name="hidden state", hidden_slope=0.4), replace(short, name="selective engagement", engaged_slope=1.0)
+    hidden, selective = replace(short, name="hidden state", hidden_slope=0.1), replace(short, name="selective engagement", engaged_slope=1.0)
     worlds = [
         short, no_effect(short), replace(short, name="short bursts, 0.8", irr=0.8),
         long, no_effect(long), replace(long, name="long bursts, 0.8", irr=0.8),

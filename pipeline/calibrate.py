@@ -20,6 +20,8 @@ from pipeline.audit_worlds import World, list_worlds
 from pipeline.errors import InputError
 
 BATCH = 5
+# An estimator that only a replicate with every estimator has.
+IN_FULL = "matched_sets"
 
 
 class Batch(NamedTuple):
@@ -51,9 +53,11 @@ def plan_batches(worlds: list[World], done: pd.DataFrame, n_all: int, n_primary:
     `share` is (which, of how many): replicates are dealt out by their number. Worlds that lack the same replicates go together.
     """
     which, of_how_many = share
-    finished = set(zip(done["world"], done["replicate"]))
+    in_full = done[done["estimator"] == IN_FULL]
     batches = []
     for first, last, primary_only in ((1, n_all, False), (n_all + 1, n_primary, True)):
+        rows = done if primary_only else in_full
+        finished = set(zip(rows["world"], rows["replicate"]))
         dealt = [one for one in range(first, last + 1) if one % of_how_many == which - 1]
         for start in range(0, len(dealt), BATCH):
             numbers = dealt[start : start + BATCH]
