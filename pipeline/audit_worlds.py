@@ -236,7 +236,7 @@ def describe_sample(trials: pd.DataFrame, seen, counts, actual, gone, referred_i
     before = np.stack([totals[0][week - near, person] - totals[0][week - far, person] for near, far in zip(edges[:-1], edges[1:])], axis=1)
     at_end = np.minimum(week + WEEKS_AFTER, len(seen))
     after, without, with_scheme = (total[at_end, person] - total[week, person] for total in totals)
-    last = np.maximum.accumulate(np.where(seen > 0, np.arange(len(seen))[:, None], -1), axis=0)
+    last = np.maximum.accumulate(np.where(seen > 0, np.arange(len(seen), dtype=np.int16)[:, None], np.int16(-1)), axis=0)
     is_referred = trials["is_referred"].to_numpy()
     spans = {f"n_lag_{first}_{last_month}": before[:, first - 1 : last_month].sum(axis=1) for first, last_month in [(1, 1), (2, 3), (4, 6), (7, 12), (13, 24)]}
     n_recent = before[:, :3].sum(axis=1)

@@ -4,7 +4,8 @@ They suit panels whose timing the outcome did not trigger: a rollout by area, te
 worst all of them inherit the spike. Nobody treated already is ever a control but in `two_way_fixed_effects`, which is
 there as the known mistake. Two scales: the log ratio of sums, and the mean effect per person-month (ATT), in which a
 month counts as the share of its days that was exposed, as publications take means of monthly counts.
-Builds on pipeline.staggered, pipeline.extended_twfe, pipeline.callaway_santanna, pipeline.efficient_rollout and pipeline.estimates.
+Builds on pipeline.staggered, pipeline.extended_twfe, pipeline.callaway_santanna, pipeline.efficient_rollout,
+pipeline.stacked_fixed_effects (settled digits) and pipeline.estimates.
 """
 
 import warnings
@@ -20,6 +21,7 @@ from pipeline.efficient_rollout import balance_rollout, cells_of, estimate_rollo
 from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row
 from pipeline.extended_twfe import estimate_leads, fit_untreated, mean_difference, ratio_of_sums
+from pipeline.stacked_fixed_effects import settled
 from pipeline.staggered import MONTHS_IN, Staggered, collapse, only_comparable
 
 NOT_OUTCOMES = ["person_id", "arm", "is_engaged", "index_month", "month", "exposure_days", "sex", "birth_year", "age", "area", "primary_need", "referral_source"]
@@ -225,7 +227,7 @@ def rows_of_two_way(outcome: str, data: Staggered, unit: str, block_months: int,
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pandas inside the library
             fit = pf.fepois("counted ~ treated | person + period", active, vcov={"CRV1": "person"}, offset="log_time", iwls_maxiter=100, separation_check=[])
-        log_ratio = float(fit.coef()["treated"]), float(fit.se()["treated"])
+        log_ratio = settled(fit, "treated")
     except (RuntimeError, ValueError, KeyError, ArithmeticError, np.linalg.LinAlgError) as error:
         return flag(outcome, name, f"the fixed-effects model gives no estimate ({type(error).__name__})", comparison=ALREADY)
     n_silent = table["person"].nunique() - active["person"].nunique()

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.audit import assemble, run_replicate, summarise
 from pipeline.audit_worlds import World, draw_sample, list_worlds, no_effect
-from pipeline.calibrate import main, plan_batches, read_batches, read_share
+from pipeline.calibrate import IN_FULL, main, plan_batches, read_batches, read_share
 from pipeline.errors import InputError
 
 SMALL = World("small", n_people=2000, n_referred=300)
@@ -78,12 +78,15 @@ def test_sums_of_the_audit_are_right_by_hand():
 
 def test_a_start_does_only_what_is_missing_and_shares_cover_everything_once():
     worlds = list(list_worlds().values())[:2]
-    done = pd.DataFrame({"world": [worlds[0].name] * 3, "replicate": [1, 2, 9]})
+    done = pd.DataFrame({"world": [worlds[0].name] * 3, "replicate": [1, 2, 9], "estimator": IN_FULL})
     batches = [batch for share in ((1, 2), (2, 2)) for batch in plan_batches(worlds, done, 10, 14, share)]
     planned = [(world.name, one, batch.primary_only) for batch in batches for world in batch.worlds for one in batch.replicates]
     assert len(planned) == len(set(planned)) == 2 * 14 - 3
     assert not {(worlds[0].name, one) for one in (1, 2, 9)} & {entry[:2] for entry in planned}
     assert {one for _, one, only in planned if only} == {11, 12, 13, 14}
+    # A replicate of the primary alone does not stand for all estimators.
+    primary = done.assign(estimator="complier")
+    assert sum(len(batch.replicates) * len(batch.worlds) for batch in plan_batches(worlds, primary, 10, 10, (1, 1))) == 20
 
 
 def test_an_audit_that_was_stopped_goes_on(tmp_path, monkeypatch):

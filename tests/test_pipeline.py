@@ -19,7 +19,8 @@ PROVENANCE = "provenance.csv"
 STAGES = ["simulate", "01_validate", "02_link", "03_panel", "04_effect", "05_sensitivity", "06_report"]
 COLUMNS = {
     "claims": "claim published reproduced controlled ci_low ci_high",
-    "effects": "outcome comparison estimator estimand estimate std_error ci_low ci_high p_value n_people n_person_months includes_linkage",
+    "effects": "outcome comparison estimator estimand estimate std_error ci_low ci_high p_value n_people n_person_months status"
+    " includes_linkage n_counted percent_change percent_change_low percent_change_high n_averted n_averted_low n_averted_high",
     "decomposition": "part",
     "attrition": "flow step n_people n_lost",
     "link_quality": "check arm period value pass_mark passed",
