@@ -244,7 +244,7 @@ def describe_sample(trials: pd.DataFrame, seen, counts, actual, gone, referred_i
     cohort = pd.DataFrame({
         "trial_id": np.arange(1, len(trials) + 1), "person_id": person, "arm": np.where(is_referred, "referred", "not_yet_referred"),
         "is_engaged": is_referred & engaged[person], "is_triggered": n_recent > 0, "in_claim": is_referred & engaged[person] & (before[:, :12].sum(axis=1) > 0),
-        "index_month": weeks[week].to_period("M").to_timestamp(), "index_on": weeks[week], "age": np.nan, "sex": "U", "area": "U", **spans, "n_recent": n_recent,
+        "index_month": weeks[week].to_period("M").to_timestamp(), "index_on": weeks[week], "age": np.nan, "sex": "U", "area": "U", **spans, "n_recent": n_recent, "n_last_days": seen[week - 1, person].astype(float),
         "days_since_contact": 7.0 * (week - last[week - 1, person]) - 3, "share_caller": 1.0, "share_101": 1.0,
         "next_referred_on": pd.Series(weeks[np.clip(later, 0, None)]).where(later >= 0).to_numpy(),
     })  # fmt: skip

@@ -194,7 +194,7 @@ def join_arms(referred, comparisons, incidents, persons, panel) -> pd.DataFrame:
 
     Of the referred, everyone in the comparison or the claim and those without a recent contact. Columns: trial_id,
     person_id, arm (referred or not_yet_referred), is_engaged, is_triggered, in_claim, index_month, index_on, age
-    (years; missing where the birth year is), sex, area, the lag columns, n_recent, days_since_contact, share_caller, share_101,
+    (years; missing where the birth year is), sex, area, the lag columns, n_recent, n_last_days, days_since_contact, share_caller, share_101,
     primary_need, referral_source, next_referred_on (the later first referral of a comparison person).
     """
     followed = referred["is_in_study"] & referred["is_observed"] & referred["is_linked"] & referred["is_at_risk"]
@@ -214,7 +214,7 @@ def join_arms(referred, comparisons, incidents, persons, panel) -> pd.DataFrame:
     return trials[
         ["trial_id", "person_id", "arm", "is_engaged", "is_triggered", "in_claim", "index_month", "index_on", "age", "sex", "area"]
         + [name for name, _, _ in lag_spans(panel)]
-        + ["n_recent", "days_since_contact", "share_caller", "share_101", "primary_need", "referral_source", "next_referred_on"]
+        + ["n_recent", "n_last_days", "days_since_contact", "share_caller", "share_101", "primary_need", "referral_source", "next_referred_on"]
     ].astype({"is_engaged": bool, "is_triggered": bool, "in_claim": bool})
 
 
@@ -227,10 +227,11 @@ def lag_spans(panel) -> list[tuple[str, int, int]]:
 def trajectories(trials: pd.DataFrame, incidents: pd.DataFrame, panel) -> pd.DataFrame:
     """Return per trial_id what is known of the person's contacts before the index day, which itself does not count.
 
-    A lag column per span of months, counted back from the index day; n_recent within trigger_months; days_since_contact; share_caller and share_101 of
+    A lag column per span of months, counted back from the index day; n_recent within trigger_months; n_last_days within last_days; days_since_contact; share_caller and share_101 of
     the contacts within months_before (missing without any).
     """
     con = duckdb.connect()
+    # Days by datediff: DuckDB holds an interval of 30 days and one of a month to be equal and works out only one of them.
     con.register("trials", trials[["trial_id", "person_id", "index_on"]])
     con.register("incidents", incidents[["person_id", "received_on", "is_caller", "is_101"]])
     lags = ", ".join(
@@ -241,6 +242,7 @@ def trajectories(trials: pd.DataFrame, incidents: pd.DataFrame, panel) -> pd.Dat
     return con.sql(f"""
         SELECT trial_id, {lags},
                count(*) FILTER (received_on >= index_on - INTERVAL {int(panel.trigger_months)} MONTH) AS n_recent,
+               count(*) FILTER (datediff('day', received_on, index_on) <= {int(panel.last_days)})::DOUBLE AS n_last_days,
                datediff('day', max(received_on), any_value(index_on))::DOUBLE AS days_since_contact,
                count(*) FILTER ({within} AND is_caller) / nullif(count(*) FILTER ({within}), 0) AS share_caller,
                count(*) FILTER ({within} AND is_101) / nullif(count(*) FILTER ({within}), 0) AS share_101

@@ -226,6 +226,7 @@ def label_lag(covariate: str) -> str:
         "age": "Age",
         "index_month": "Month of time zero",
         "n_recent": "Contacts, all trigger months",
+        "n_last_days": "Contacts, last days",
         "age_missing": "Age missing",
     }
     name, _, value = covariate.partition("_" if covariate.startswith(("sex_", "area_")) else "=")

@@ -67,7 +67,7 @@ def build_month_panel(trials: pd.DataFrame, grid: Grid, months_before: int, mont
 def trajectories(trials: pd.DataFrame, grid: Grid, spans: list[tuple[str, int, int]], trigger_months: int, months_before: int) -> pd.DataFrame:
     """Return per row of `trials` what the months before time zero say, by the names of pipeline.cohort.trajectories.
 
-    A column per span of `spans` (name, first, last month back), n_recent within trigger_months, days_since_contact (counted
+    A column per span of `spans` (name, first, last month back), n_recent within trigger_months, n_last_days (missing), days_since_contact (counted
     from the end of the last month with a contact, plus one month; missing without any), and the shares of the
     contacts within months_before that were made as caller and by 101, missing where the panel does not count them.
     """
@@ -75,6 +75,7 @@ def trajectories(trials: pd.DataFrame, grid: Grid, spans: list[tuple[str, int, i
     counts = np.nan_to_num(take_around(grid.outcomes["n_contacts"], trials, back))
     table = {name: counts[:, months_before - last : months_before - first + 1].sum(axis=1) for name, first, last in spans}
     table["n_recent"] = counts[:, months_before - trigger_months :].sum(axis=1)
+    table["n_last_days"] = np.full(len(trials), np.nan)  # months do not know days
     steps = (counts[:, ::-1] > 0).argmax(axis=1) + 1
     table["days_since_contact"] = np.where(counts.any(axis=1), steps * DAYS_IN_MONTH, np.nan)
     total = counts.sum(axis=1)

@@ -31,7 +31,7 @@ from pipeline.matching import MatchedSets, estimate_lagged_outcome, estimate_mat
 from pipeline.stacked_fixed_effects import estimate_fixed_effects, two_periods
 from pipeline.weighting import balance_covariates, effective_size, lag_columns, standardised_difference
 
-MATCHED_ON = ["n_recent", "days_since_contact"]
+MATCHED_ON = ["n_recent", "n_last_days", "days_since_contact"]
 
 
 class Design(NamedTuple):
@@ -43,14 +43,14 @@ class Design(NamedTuple):
 
 
 def design_sets(cohort: pd.DataFrame, trials: Trials, n_matches: int, caliper: float, caliper_alone: float) -> Design:
-    """Return the trials with their matched sets: on all lags, the trigger's months and the days since the last contact.
+    """Return the trials with their matched sets: on all lags, the trigger's months, the last days and the days since the last contact.
 
     `caliper` is the largest distance between a referred person and a match, in standard deviations of the referred per
     span: the root of the mean square over the spans, so that it stays as strict however many spans there are.
     `caliper_alone` is that of the near twins.
     """
     rows = cohort.set_index("trial_id").loc[trials.trial_id].reset_index()
-    names = [*lag_columns(rows), *(name for name in MATCHED_ON if rows[name].notna().all())]
+    names = [*lag_columns(rows), *(name for name in MATCHED_ON if name in rows and rows[name].notna().all())]
     places = trajectory(rows, names) / np.sqrt(len(names))
 
     def sets_within(distance: float) -> MatchedSets | None:

@@ -118,6 +118,7 @@ class Panel(Section):
     trigger_months: Months
     needs_recent_contact: bool
     lag_edges: Annotated[list[Months], Field(min_length=1)]
+    last_days: Annotated[int, Field(ge=1, le=28)]
     comparisons_per_month: Count
     minimum_cohort: Count
     minimum_observed: Probability

@@ -222,7 +222,7 @@ def join_panel_arms(ready: ReadyPanel, referred: pd.DataFrame, comparisons: pd.D
     spans = lag_spans(panel)
     trials = pd.concat([trials, trajectories(trials, ready.grid, spans, panel.trigger_months, panel.months_before)], axis=1)
     extra = [name for name in trials.columns if name.startswith(EXTRA)]
-    names = [*COHORT, *(name for name, _, _ in spans), "n_recent", "days_since_contact", "share_caller", "share_101"]
+    names = [*COHORT, *(name for name, _, _ in spans), "n_recent", "n_last_days", "days_since_contact", "share_caller", "share_101"]
     cohort = trials[[*names, "primary_need", "referral_source", "next_referred_on", *extra]]
     return check_arms(cohort.astype({"is_engaged": "boolean", "is_triggered": bool, "in_claim": bool}), panel.minimum_cohort)
 

@@ -31,14 +31,14 @@ def is_referred(cohort: pd.DataFrame) -> np.ndarray:
 def design_matrix(cohort: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Return the covariates at time zero as a matrix with an intercept first, and the names of its columns.
 
-    The trajectory (log of 1 + contacts in each span of months before time zero and within the trigger's months, their
+    The trajectory (log of 1 + contacts in each span of months before time zero, within the trigger's months and in the last days, their
     squares, log of days since the last contact), the contact mix, age, sex and further covariates with indicators of missing ones, the districts with many referred
     people, calendar (restricted cubic spline of the month) and season (one harmonic). Columns without variation and
     columns that depend on earlier ones are left out, so the propensity and the outcome model can share the matrix.
     Expects triggered person-trials. What is missing for everybody is left out; what is missing for some has an indicator.
     """
     columns = {"intercept": np.ones(len(cohort))}
-    for name in [*lag_columns(cohort), "n_recent"]:
+    for name in [*lag_columns(cohort), "n_recent", *last_days(cohort)]:
         columns[f"log_{name[2:]}"] = np.log1p(cohort[name].to_numpy(float))
         columns[f"log_{name[2:]}_squared"] = columns[f"log_{name[2:]}"] ** 2
     # Whoever has no contact on record has no days since the last one and no contact mix.
@@ -50,6 +50,15 @@ def design_matrix(cohort: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
         columns |= known_columns(name, cohort[name].to_numpy(float)) if is_number(cohort[name]) else category_columns(cohort, name)
     columns |= calendar_columns(cohort)
     return independent_columns(columns)
+
+
+def last_days(cohort: pd.DataFrame) -> list[str]:
+    """Return the name of the count of the last days before time zero, in a list; an empty one where days are not known.
+
+    Without it a referral after a bad week compares people in the midst of a burst with people who had one within the month: in the audit
+    every design then erred by 0.17 towards harm.
+    """
+    return ["n_last_days"] if "n_last_days" in cohort and cohort["n_last_days"].notna().all() else []
 
 
 def extra_covariates(cohort: pd.DataFrame) -> list[str]:
@@ -259,7 +268,7 @@ def standardised_difference(values: np.ndarray, treated: np.ndarray, weights: np
 
 def balance_covariates(people: pd.DataFrame) -> pd.DataFrame:
     """Return the covariates whose balance is shown, one column each, as they are recorded and not as the model bends them."""
-    table = people[[*lag_columns(people), "n_recent", "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
+    table = people[[*lag_columns(people), "n_recent", *last_days(people), "days_since_contact", "share_caller", "share_101", "age"]].astype(float)
     table["age_missing"] = people["age"].isna().astype(float)
     for name in ["sex", "area", *extra_covariates(people)]:
         table = table.assign(**({name: people[name].astype(float)} if is_number(people[name]) else category_columns(people, name)))

@@ -16,7 +16,7 @@ CLAIM = SimpleNamespace(referred_from="2017-01-01", complete_by="2021-04-30", mo
 def panel_settings(**changes) -> SimpleNamespace:
     """Return the plan's panel settings with some of them changed, for cohorts of any size."""
     plan = {
-        "months_before": 24, "months_after": 12, "washout_days": 0, "trigger_months": 3, "needs_recent_contact": True, "lag_edges": [1, 3, 6, 12, 24],
+        "months_before": 24, "months_after": 12, "washout_days": 0, "trigger_months": 3, "needs_recent_contact": True, "lag_edges": [1, 3, 6, 12, 24], "last_days": 7,
         "comparisons_per_month": 2000, "minimum_cohort": 1, "minimum_observed": 0.5, "seed": 1,
     }
     return SimpleNamespace(**(plan | changes))

@@ -86,6 +86,8 @@ def test_lags_count_days_back_from_the_index_day_which_itself_does_not_count():
     # One month before 31 May is 30 April: that day is month 1, the day before month 2; 31 May 2016 is month 24.
     assert ada[["n_lag_1_1", "n_lag_2_3", "n_lag_4_6", "n_lag_7_12", "n_lag_13_24"]].tolist() == [1, 1, 0, 0, 1]
     assert (ada["n_recent"], ada["days_since_contact"], ada["age"]) == (2, 31, 38)
+    # The last contact lies 31 days back: within a reach of 31 days, not within one of 30.
+    assert [rows(cohort_of(last_days=reach), "ada", "referred")["n_last_days"].iloc[0] for reach in (30, 31)] == [0, 1]
 
 
 def test_lag_edges_beyond_months_before_are_dropped():

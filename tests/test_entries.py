@@ -18,7 +18,7 @@ from pipeline.ready_panel import describe_panel_people, draw_panel_comparisons, 
 STUDY = SimpleNamespace(contacts_from="2017-01-01", contacts_to="2017-06-30", referrals_from="2017-03-01", referrals_to="2017-05-31")
 CLAIM = SimpleNamespace(referred_from="2017-01-01", complete_by="2017-12-31", months=1)
 PANEL = SimpleNamespace(
-    months_before=2, months_after=2, washout_days=0, trigger_months=1, needs_recent_contact=True, lag_edges=[1, 2], comparisons_per_month=100, minimum_cohort=1, minimum_observed=0.0, seed=1
+    months_before=2, months_after=2, washout_days=0, trigger_months=1, needs_recent_contact=True, lag_edges=[1, 2], last_days=7, comparisons_per_month=100, minimum_cohort=1, minimum_observed=0.0, seed=1
 )
 MONTHS = ["2017-01", "2017-02", "2017-03", "2017-04", "2017-05", "2017-06"]
 

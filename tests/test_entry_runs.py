@@ -85,7 +85,7 @@ def test_a_panel_of_another_scheme_gives_the_effect_that_was_put_into_it():
     study = SimpleNamespace(contacts_from="2011-01-01", contacts_to="2016-12-31", referrals_from="2013-01-01", referrals_to="2015-12-31")
     claim = SimpleNamespace(referred_from="2013-01-01", complete_by="2016-12-31", months=12)
     panel = SimpleNamespace(
-        months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=False, lag_edges=[1, 3, 6, 12, 24], comparisons_per_month=500, minimum_cohort=50, minimum_observed=0.5, seed=1
+        months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=False, lag_edges=[1, 3, 6, 12, 24], last_days=7, comparisons_per_month=500, minimum_cohort=50, minimum_observed=0.5, seed=1
     )
     ready = take_panel(*sort_forms(rows, ["complaints"], []), study)
     cohort = add_weights(build_panel_cohort(ready, study, claim, panel))

@@ -23,7 +23,7 @@ from pipeline.specifications import list_levels, list_specifications, planned, v
 from pipeline.thresholds import carry_exits, resolve_thresholds, share_contacts
 from pipeline.time_away import days_at_liberty
 
-PLAN = Panel(months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=True, lag_edges=[1, 3, 6, 12, 24], comparisons_per_month=2000, minimum_cohort=50, minimum_observed=0.5, seed=1)
+PLAN = Panel(months_before=24, months_after=12, washout_days=0, trigger_months=3, needs_recent_contact=True, lag_edges=[1, 3, 6, 12, 24], last_days=7, comparisons_per_month=2000, minimum_cohort=50, minimum_observed=0.5, seed=1)
 EFFECT = SimpleNamespace(later_referrals="removed", unengaged_irr=[1.0, 0.9], confidence=0.95)
 CHOICES = SimpleNamespace(
     months_after=[6, 60], washout_days=[30], outcomes=["n_contacts", "n_caller"], pandemic_months=["in", "out"], pandemic=["2020-03-01", "2021-07-18"],
