@@ -103,7 +103,7 @@ def outcomes_by_month(trials: pd.DataFrame, incidents: pd.DataFrame, months: np.
               AND received_on >= index_on - INTERVAL {int(-months[0])} MONTH
               AND received_on <= index_on + INTERVAL {int(months[-1]) + 1} MONTH
               AND received_on BETWEEN DATE '{study.contacts_from}' AND DATE '{study.contacts_to}'
-              AND (received_on < index_on OR received_on > index_on + INTERVAL {int(washout_days)} DAY)
+              AND (received_on < index_on OR datediff('day', index_on::DATE, received_on) > {int(washout_days)})
               AND (received_on < index_on OR received_on < coalesce(exit_on, TIMESTAMP '9999-12-31'))
         ), dated AS (
             -- steps calendar months after index_on, or one fewer where that day of the month is not reached
