@@ -135,7 +135,7 @@ def fit_poisson_sparse(X: csr_array, y: np.ndarray, exposure: np.ndarray) -> tup
     eta = np.full(len(y), np.log(y.sum() / exposure.sum())) + log_time
     # The overall rate as a start: the indicators of cohorts span the intercept.
     beta = inverse_of((X.T @ X).toarray()) @ (X.T @ (eta - log_time))
-    eta, highest = X @ beta + log_time, -np.inf
+    eta = X @ beta + log_time
     for _ in range(MOST_STEPS):
         mean = np.exp(eta)
         inverse = inverse_of(cross_product(X, mean))

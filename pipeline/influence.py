@@ -10,7 +10,7 @@ Builds on pipeline.contrasts and pipeline.later_referral.
 import numpy as np
 
 from pipeline.contrasts import PRIMARY, Fit, Trials
-from pipeline.later_referral import later_shares, net_ratio
+from pipeline.later_referral import later_shares, net_ratio, net_slopes
 
 
 def degrees_of_freedom(moved: np.ndarray) -> float:
@@ -43,12 +43,12 @@ def influence_of_people(trials: Trials, fit: Fit, n_people: int, outcome: str = 
 
 def net_influence(trials: Trials, fit: Fit, n_people: int) -> tuple[float, np.ndarray]:
     """Return the log IRR of referral net of later referrals, and by how much each person moves it: through A / C and through s."""
-    ratio, share = np.exp(fit.coefficients[PRIMARY][-1]), later_shares(trials, fit.weights, [PRIMARY])[0]
+    log_ratio, share = fit.coefficients[PRIMARY][-1], later_shares(trials, fit.weights, [PRIMARY])[0]
     compared = fit.weights * ~trials.is_referred
     made = compared @ trials.outcomes[PRIMARY]
     moved_share = np.bincount(trials.person, compared * (trials.later[PRIMARY] - share * trials.outcomes[PRIMARY]) / made, n_people)
-    moved = (ratio * influence_of_people(trials, fit, n_people) + moved_share * (ratio - 1) / (1 - share)) / (ratio - share)
-    return float(net_ratio(np.log(ratio), share)), moved
+    by_ratio, by_share = net_slopes(log_ratio, share)
+    return float(net_ratio(log_ratio, share)), by_ratio * influence_of_people(trials, fit, n_people) + by_share * moved_share
 
 
 def influence_of_total(trials: Trials, group: np.ndarray, n_people: int) -> np.ndarray:

@@ -4,7 +4,7 @@ The infinitesimal jackknife (Jaeckel 1972) as in pipeline.influence, but through
 weights are followed too (Lunceford & Davidian 2004), because a person moves the propensity, and with it every weight, and the
 scale of the months of referral they appear in (pipeline.weighting.odds_weights). The sum of squares over people is the variance,
 clustered by person. Tests hold the derivatives to refits and the errors to resamples.
-Builds on pipeline.contrasts and pipeline.influence (degrees of freedom).
+Builds on pipeline.contrasts, pipeline.influence (degrees of freedom) and pipeline.later_referral.
 """
 
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from scipy.special import expit, stdtrit
 
 from pipeline.contrasts import Fit, Trials
 from pipeline.influence import degrees_of_freedom
+from pipeline.later_referral import net_ratio, net_slopes
 
 
 class Estimate(NamedTuple):
@@ -98,12 +99,11 @@ def share_of(part: np.ndarray, whole: np.ndarray, weights: np.ndarray) -> tuple[
 
 def net_of_later(log_ratio: Estimate, share: Estimate) -> Estimate:
     """Return the log of theta = (ratio - s) / (1 - s), the later referrals of the comparison taken off; NaN where theta is not positive."""
-    ratio, s = np.exp(log_ratio.value), share.value
-    theta = (ratio - s) / (1 - s)
-    if not theta > 0:
-        return Estimate(float("nan"), np.full(len(log_ratio.influence), np.nan))
-    moved = ratio * log_ratio.influence / (1 - s) + (ratio - 1) * share.influence / (1 - s) ** 2
-    return Estimate(float(np.log(theta)), moved / theta)
+    value = float(net_ratio(log_ratio.value, share.value))
+    if np.isnan(value):
+        return Estimate(value, np.full(len(log_ratio.influence), np.nan))
+    by_ratio, by_share = net_slopes(log_ratio.value, share.value)
+    return Estimate(value, by_ratio * log_ratio.influence + by_share * share.influence)
 
 
 def net_against_comparison(log_ratio: Estimate, share: Estimate, referral: Estimate) -> Estimate:

@@ -39,6 +39,12 @@ def net_ratio(log_ratio, share) -> np.ndarray:
         return np.log(np.where(theta > 0, theta, np.nan))
 
 
+def net_slopes(log_ratio, share) -> tuple:
+    """Return the derivatives of log theta by the log of A / C and by s, for errors that come from influences (delta method)."""
+    ratio = np.exp(log_ratio)
+    return ratio / (ratio - share), (ratio - 1) / ((1 - share) * (ratio - share))
+
+
 def net_against(log_ratio, share, log_theta) -> np.ndarray:
     """Return the log ratio of another group to a comparison rid of its own later referrals, whose log IRR is `log_theta`."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

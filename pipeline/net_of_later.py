@@ -6,12 +6,13 @@ referral of their own, both move with the people behind them (delta method):
 
     d log theta = R / (R - s) d log R + (R - 1) / ((1 - s) (R - s)) d s
 
-Builds on pipeline.estimates.
+Builds on pipeline.later_referral and pipeline.estimates.
 """
 
 import numpy as np
 
 from pipeline.estimates import NotEstimable
+from pipeline.later_referral import net_ratio, net_slopes
 
 
 def net_of_later(log_ratio: float, influence: np.ndarray, weights: np.ndarray, counted: np.ndarray, later: np.ndarray) -> tuple[float, np.ndarray]:
@@ -23,9 +24,8 @@ def net_of_later(log_ratio: float, influence: np.ndarray, weights: np.ndarray, c
     """
     made = weights @ counted
     share = weights @ later / made
-    ratio = np.exp(log_ratio)
-    if not share < min(ratio, 1):
+    if not share < min(np.exp(log_ratio), 1):
         raise NotEstimable("contacts after the comparison people's own later referrals are as many as those of the referred")
     by_share = weights * (later - share * counted) / made
-    moved = ratio / (ratio - share) * influence + (ratio - 1) / ((1 - share) * (ratio - share)) * by_share
-    return float(np.log((ratio - share) / (1 - share))), moved
+    slope, slope_of_share = net_slopes(log_ratio, share)
+    return float(net_ratio(log_ratio, share)), slope * influence + slope_of_share * by_share

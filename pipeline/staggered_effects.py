@@ -18,7 +18,6 @@ from scipy.stats import chi2
 
 from pipeline.callaway_santanna import KEYS, Sums, mean_of, mean_over, sum_cells_by, widen
 from pipeline.efficient_rollout import balance_rollout, cells_of, estimate_rollout, weigh_cells
-from pipeline.errors import InputError
 from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row
 from pipeline.extended_twfe import estimate_leads, fit_untreated, mean_difference, ratio_of_sums
 from pipeline.stacked_fixed_effects import settled

@@ -4,31 +4,19 @@ The infinitesimal jackknife (Jaeckel 1972; Newey & McFadden 1994, section 6, for
 is counted a little more often changes the propensity, the odds weights, their scale within a month and the outcome
 model, and the sum of squares of these changes over people is a variance clustered by person. It costs one pass where
 resamples cost hundreds, so that it serves where many small contrasts are fitted (subgroups, safety outcomes).
-Builds on pipeline.contrasts.
+Builds on pipeline.contrasts and pipeline.jackknife.
 """
 
 import numpy as np
-from scipy.special import expit
 
 from pipeline.contrasts import Fit, Trials
+from pipeline.jackknife import share_of, through_weights
 
 
 def influence_of_sum(trials: Trials, fit: Fit, values: np.ndarray, n_people: int) -> np.ndarray:
     """Return by how much each person, counted once more, moves the weighted sum of `values` (one per trial) under the weights of `fit`."""
-    rows = fit.treated | ~trials.is_referred
-    X, side, month = trials.design[rows], fit.treated[rows], trials.month[rows]
-    weights, terms = fit.weights[rows], fit.weights[rows] * values[rows]
-    compared = np.where(side, 0, terms)
-    n_treated = np.bincount(month, side)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        per_treated = np.where(n_treated > 0, np.bincount(month, compared) / n_treated, 0)
-    # Weights rise with a covariate only as far as it stands out among the comparison people of the month.
-    slope = X.T @ (compared - np.where(side, 0, weights * per_treated[month]))
-    chance = expit(X @ fit.propensity)
-    information = (X * (chance * (1 - chance))[:, None]).T @ X
-    by_weights = X @ np.linalg.solve(information, slope) * (side - chance)
-    by_scale = per_treated[month] * np.where(side, 1, -weights)
-    return np.bincount(trials.person[rows], terms + by_weights + by_scale, n_people)
+    moved = through_weights(trials, fit, fit.weights * values)
+    return np.pad(moved, (0, n_people - len(moved)))
 
 
 def influence_of_ratio(trials: Trials, fit: Fit, outcome: str, n_people: int) -> np.ndarray:
@@ -45,8 +33,7 @@ def influence_of_ratio(trials: Trials, fit: Fit, outcome: str, n_people: int) ->
 def influence_of_share(trials: Trials, fit: Fit, part: np.ndarray, whole: np.ndarray, n_people: int) -> tuple[float, np.ndarray]:
     """Return the weighted sum of `part` over that of `whole` among the comparison people, and by how much each person moves it."""
     compared = fit.weights * ~trials.is_referred
-    total = compared @ whole
-    if not total > 0:
+    if not compared @ whole > 0:
         return float("nan"), np.full(n_people, np.nan)
-    share = float(compared @ part / total)
-    return share, influence_of_sum(trials, fit, np.where(trials.is_referred, 0, part - share * whole) / total, n_people)
+    share = share_of(part, whole, compared)[0]
+    return share, influence_of_sum(trials, fit, np.where(trials.is_referred, 0, part - share * whole) / (compared @ whole), n_people)
