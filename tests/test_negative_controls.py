@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from pipeline.audit import assemble
 from pipeline.audit_worlds import World, draw_sample
@@ -20,8 +21,13 @@ from pipeline.wording import list_failures
 NUMBER, DRAWS, MINIMUM, CONFIDENCE = 60, 20, 30, 0.95
 # Three Monte Carlo errors: a right method misses them in fewer than one of three hundred runs.
 CHANCE = 3
-# Named before any was run.
-SEED_STRONG, SEED_NULL, SEED_CONTROLS = 41, 42, 43
+# Named before any was run; with one world each, chance failed a right method in one of fifty runs of these tests.
+SEEDS_STRONG, SEEDS_NULL, SEED_CONTROLS = (41, 51, 52, 53), (42, 61, 62, 63), 43
+# The audit's marks for a valid design hold for controls too. In worlds as small as these a ratio is skewed: 1,200 controls of
+# twenty such worlds erred by 0.008 (referral) and 0.03 (engaging) on average and 6.4 % of them were rejected.
+LARGEST_BIAS, LARGEST_SIZE = 0.05, 0.08
+# A method at the mark has more rejections than this quantile of the binomial in one run of a thousand.
+RARE = 0.001
 MARKS = SimpleNamespace(negative_control_coverage_at_least=0.90)
 
 
@@ -41,23 +47,34 @@ def controls_in(world: World, seed: int) -> tuple[Trials, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def strong():
-    return controls_in(World("strong", irr=0.25, n_people=3000, n_referred=600), SEED_STRONG)
+def strong_worlds():
+    return [controls_in(World("strong", irr=0.25, n_people=3000, n_referred=600), seed) for seed in SEEDS_STRONG]
 
 
 @pytest.fixture(scope="module")
-def null():
-    return controls_in(World("null", irr=1.0, n_people=3000, n_referred=600), SEED_NULL)
+def null_worlds():
+    return [controls_in(World("null", irr=1.0, n_people=3000, n_referred=600), seed) for seed in SEEDS_NULL]
 
 
-@pytest.mark.parametrize("world", ["strong", "null"])
-def test_controls_scatter_around_no_effect_and_their_intervals_hold_it(world, request):
-    _, controls = request.getfixturevalue(world)
+@pytest.fixture(scope="module")
+def strong(strong_worlds):
+    return strong_worlds[0]
+
+
+@pytest.fixture(scope="module")
+def null(null_worlds):
+    return null_worlds[0]
+
+
+@pytest.mark.parametrize("worlds", ["strong_worlds", "null_worlds"])
+def test_controls_scatter_around_no_effect_and_their_intervals_hold_it(worlds, request):
+    controls = pd.concat([some for _, some in request.getfixturevalue(worlds)], ignore_index=True)
+    n_rare = binom.ppf(1 - RARE, len(SEEDS_NULL) * NUMBER, LARGEST_SIZE)
     for row in summarise_controls(controls, effects_of(), CONFIDENCE).itertuples():
-        assert row.n_estimated == NUMBER
-        assert abs(row.mean_estimate) < CHANCE * row.mean_estimate_error
-        assert row.coverage > CONFIDENCE - CHANCE * share_error(CONFIDENCE, NUMBER)
-        assert row.rejected < 1 - CONFIDENCE + CHANCE * share_error(1 - CONFIDENCE, NUMBER)
+        assert row.n_estimated == len(SEEDS_NULL) * NUMBER
+        assert abs(row.mean_estimate) < LARGEST_BIAS + CHANCE * row.mean_estimate_error
+        assert (1 - row.coverage) * row.n_estimated <= n_rare
+        assert row.rejected * row.n_estimated <= n_rare
 
 
 def test_the_real_effect_is_strong_where_the_controls_show_none_of_it(strong):
