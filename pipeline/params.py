@@ -190,7 +190,6 @@ class PassMarks(Section):
     balance_at_most: Annotated[float, Field(gt=0)]
     effective_comparisons_at_least: Count
     pre_trend_p_at_least: Probability
-    falsification_p_at_least: Probability
     influence_at_most: Annotated[float, Field(gt=0)]
     later_referred_at_most: Probability
     overlap_at_least: Probability
