@@ -14,7 +14,7 @@ from pipeline.audit_worlds import Sample, World, draw_sample
 from pipeline.contrasts import PRIMARY, Trials, orthogonal
 from pipeline.effect import Fits, complier_draws, complier_interval, fit_effects, resample_effects
 from pipeline.empirical_bayes import estimate_with_persistence, shape_of_counts, shrink
-from pipeline.estimates import Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
+from pipeline.estimates import DAYS_IN_MONTH, Label, NotEstimable, Size, clustered_error, flagged_row, result_row, row_or_flag
 from pipeline.influence import with_draws
 from pipeline.later_referral import CENSORED, FOLLOWED, add_censored
 from pipeline.matching import estimate_lagged_outcome, estimate_matched_sets, match_sets, trajectory
@@ -27,7 +27,6 @@ CONFIDENCE = 0.95
 DRAWS = 60
 # As in the plan (effect.matches, effect.caliper, effect.caliper_alone of params.yaml).
 MATCHES, CALIPER, CALIPER_ALONE = 5, 0.75, 0.4
-DAYS_IN_MONTH = 365.25 / 12
 ROW_COLUMNS = ["world", "replicate", "estimator", "estimand", "truth", "estimate", "std_error", "ci_low", "ci_high", "p_value", "status"]
 SUMMARY_COLUMNS = [
     "world", "estimator", "estimand", "n_replicates", "n_estimated", "truth", "bias", "bias_se", "median_bias", "coverage", "coverage_se",

@@ -10,17 +10,15 @@ Summed over all treated cells with their exposure as weights ("simple" aggregati
 
 Parallel trends are assumed in levels. Own code: one loop over cells on arrays; diff-diff 3.13 and R's did give the same
 numbers (tests), but neither takes exposure, and monthly cohorts over 72 months take the former minutes.
-Builds on pipeline.staggered and pipeline.estimates.
+Builds on pipeline.staggered.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from pipeline.estimates import Label, NotEstimable, clustered_error, result_row
-from pipeline.staggered import NEVER, Staggered, only_comparable
+from pipeline.staggered import NEVER, Staggered
 
 
 class Wide(NamedTuple):
@@ -30,16 +28,6 @@ class Wide(NamedTuple):
     periods: np.ndarray
     counted: np.ndarray
     exposure: np.ndarray
-
-
-class Aggregate(NamedTuple):
-    """All treated cells added up; influences are per person."""
-
-    cells: list[tuple[int, int, float, float]]  # cohort, period, ATT per unit of exposure, its error
-    total: float  # sum of exposure x ATT
-    total_influence: np.ndarray
-    counted: np.ndarray  # per person, in treated cells
-    exposed: np.ndarray
 
 
 def widen(data: Staggered) -> Wide:
@@ -99,24 +87,6 @@ def treated_cells(wide: Wide, controls: str = "not_yet", leads: bool = False) ->
                 )  # fmt: skip
 
 
-def add_cells(wide: Wide, controls: str = "not_yet") -> Aggregate:
-    """Return every treated cell's ATT and their sum; raises NotEstimable when there is none."""
-    n_people = len(wide.cohort)
-    cells, total = [], 0.0
-    influence, counted, exposed = np.zeros(n_people), np.zeros(n_people), np.zeros(n_people)
-    for cell in treated_cells(wide, controls):
-        time = cell.exposed.sum()
-        total += time * cell.effect
-        influence[cell.members] += time * cell.own + cell.exposed * cell.effect
-        influence[cell.others] += time * cell.theirs
-        counted[cell.members] += cell.counted
-        exposed[cell.members] += cell.exposed
-        cells.append((cell.cohort, cell.period, cell.effect, float(np.sqrt(cell.own @ cell.own + cell.theirs @ cell.theirs))))
-    if not cells:
-        raise NotEstimable("nobody is seen both before and after a start while others are untreated")
-    return Aggregate(cells, total, influence, counted, exposed)
-
-
 KEYS = {"event": lambda cell: cell.period - cell.cohort, "cohort": lambda cell: cell.cohort, "calendar": lambda cell: cell.period, "simple": lambda cell: 0}
 
 
@@ -165,37 +135,3 @@ def mean_over(sums: dict[int, Sums], by: str) -> tuple[float, np.ndarray]:
     for one, mean in zip(sums.values(), means):  # who is in which cohort is random too
         influence[one.members] += (mean - overall) / sizes.sum()
     return overall, influence
-
-
-def mean_effects_by(wide: Wide, by: str, controls: str = "not_yet") -> pd.DataFrame:
-    """Return the mean ATT per period since the start, per cohort or per calendar period: key, estimate, std_error, n_cells.
-
-    `by` is event, cohort or calendar; within a key cells weigh by exposure, whose shares are random, as in R's did.
-    The last row, key missing, is the overall mean: of cohorts by their size, of event times and calendar periods each alike.
-    """
-    sums = sum_cells_by(wide, KEYS[by], controls)
-    if not sums:
-        raise NotEstimable("nobody is seen both before and after a start while others are untreated")
-    overall, influence = mean_over(sums, by)
-    rows = [(key, mean, clustered_error(one, correct=False), sums[key].n_cells) for key, (mean, one) in zip(sums, map(mean_of, sums.values()))]
-    rows.append((np.nan, overall, clustered_error(influence, correct=False), sum(row[3] for row in rows)))
-    return pd.DataFrame(rows, columns=["key", "estimate", "std_error", "n_cells"])
-
-
-def mean_effect(aggregate: Aggregate) -> tuple[float, float]:
-    """Return the mean ATT per unit of exposure (a day, or a month observed) over all treated cells and its error; cohort shares are random, as in R's did."""
-    mean = aggregate.total / aggregate.exposed.sum()
-    influence = (aggregate.total_influence - mean * aggregate.exposed) / aggregate.exposed.sum()
-    return float(mean), clustered_error(influence, correct=False)
-
-
-def estimate_callaway_santanna(label: Label, data: Staggered, confidence: float, controls: str = "not_yet") -> dict:
-    """Return the tidy row of the log ratio of sums; raises NotEstimable when there is nothing to compare or it is not positive."""
-    data, note = only_comparable(data)
-    aggregate = add_cells(widen(data), controls)
-    observed = aggregate.counted.sum()
-    predicted = observed - aggregate.total
-    if not (observed > 0 and predicted > 0):
-        raise NotEstimable("the treated have no contacts after their start" if not observed > 0 else "what is predicted without treatment is not positive")
-    influence = aggregate.counted / observed - (aggregate.counted - aggregate.total_influence) / predicted
-    return result_row(label, float(np.log(observed / predicted)), clustered_error(influence, correct=False), data.size(), confidence, note)

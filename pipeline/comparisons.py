@@ -13,8 +13,6 @@ from splink.comparison_library import CustomComparison
 COMPARED = ["identity_id", "forename", "forename_root", "surname", "date_of_birth", "sex", "phone", "address", "postcode",
             "nominal_id", "rare_name"]  # fmt: skip
 COMPARISONS = ["forename", "surname", "date_of_birth", "sex", "phone", "place", "nominal_id"]
-# Comparisons whose agreement counts by how rare the value is.
-BY_RARITY = ["forename", "surname", "phone"]
 
 # A pair is looked at when any one of these holds: each survives a missing or changed value in all fields it does not name.
 BLOCKING = [

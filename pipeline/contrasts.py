@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
+from pipeline.estimates import DAYS_IN_MONTH
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.resampling import Start, refit_together, start_from
 from pipeline.weighting import design_matrix, fit_propensity, odds_weights
@@ -25,7 +26,6 @@ PRIMARY = "n_contacts"
 SECONDARY = ["n_caller", "n_101", "n_999", "n_attended", "n_subject", "n_victim", "officer_minutes"]
 OUTCOMES = [PRIMARY, *SECONDARY]
 LATER = "_later"
-DAYS_IN_MONTH = 365.25 / 12
 
 
 class Trials(NamedTuple):

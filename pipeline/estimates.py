@@ -16,6 +16,7 @@ COLUMNS = [
 ]
 # A log ratio beyond this (a factor of 3 million) or an error beyond it is a separated or empty side, not an effect.
 LARGEST_LOG_RATIO = 15.0
+DAYS_IN_MONTH = 365.25 / 12
 
 
 class NotEstimable(ArithmeticError):

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from pipeline.estimates import Label, NotEstimable, clustered_error, result_row
+from pipeline.estimates import NotEstimable, clustered_error
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.staggered import Staggered, only_comparable
 
@@ -253,10 +253,3 @@ def influence_through_fit(fit: Untreated, slope: np.ndarray, residual: np.ndarra
     """Return how each untreated row moves the sum of predictions, whose derivative by its linear predictor is `slope`."""
     direction = fit.information @ (fit.design.T @ slope)
     return ~fit.data.is_treated * residual * (fit.design @ direction)
-
-
-def estimate_extended_twfe(label: Label, data: Staggered, confidence: float) -> dict:
-    """Return the tidy row of the Poisson extended two-way fixed effects; raises NotEstimable as fit_untreated does."""
-    fit = fit_untreated(data)
-    estimate, std_error = ratio_of_sums(fit)
-    return result_row(label, estimate, std_error, fit.data.size(), confidence, fit.note)

@@ -21,7 +21,6 @@ EXITS = {"client_id": "text", "nominal_id": "text", "from_on": "date", "to_on": 
 MENTORS = {"mentor_id": "text", "joined_on": "date", "left_on": "date", "lived_experience": "flag", "former_client": "flag"}
 
 IDENTIFIED = {"referrals": REFERRALS, "contacts": CONTACTS, "exits": EXITS, "mentors": MENTORS}
-TABLES_OF_KIND = {"identified": IDENTIFIED}
 # A set may come without these.
 OPTIONAL = ("exits", "mentors")
 # No set of its table can do without these; every other column may be declared absent. Flags are needed too: a blank counts neither way.

@@ -72,12 +72,6 @@ def bound_relative_magnitudes(estimates, covariance, n_before: int, bounds, weig
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def breakdown_bound(bounds: pd.DataFrame) -> float:
-    """Return the smallest listed bound whose interval holds nought: from there on the sign is no longer sure; infinite when none does."""
-    holds = (bounds["ci_low"] <= 0) & (bounds["ci_high"] >= 0)
-    return float(bounds.loc[holds, "bound"].min()) if holds.any() else float("inf")
-
-
 def last_bound_excluding(bounds: pd.DataFrame) -> float:
     """Return the breakdown value: the largest listed bound up to which every interval leaves out nought; NaN when not even the first does.
 

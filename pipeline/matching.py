@@ -21,11 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from pipeline.estimates import Label, NotEstimable, Size, clustered_error, result_row
+from pipeline.estimates import DAYS_IN_MONTH, Label, NotEstimable, Size, clustered_error, result_row
 from pipeline.glm import NotConverged, fit_poisson
 from pipeline.net_of_later import net_of_later
-
-DAYS_IN_MONTH = 365.25 / 12
 
 
 class MatchedSets(NamedTuple):

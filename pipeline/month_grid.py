@@ -4,6 +4,7 @@ A ready panel comes at the resolution of months. In a grid every count around an
 and panel of tens of thousands of trials take a second. Months before time zero are counted back from the column
 `before`, months after it on from the column `after` of a trial; between them may lie the month of referral, which
 belongs to neither side.
+Builds on pipeline.estimates (the length of a month).
 """
 
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-DAYS_IN_MONTH = 365.25 / 12
+from pipeline.estimates import DAYS_IN_MONTH
 
 
 class Grid(NamedTuple):

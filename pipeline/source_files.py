@@ -16,7 +16,6 @@ from pipeline.source_encoding import UNREADABLE, decode_top
 from pipeline.source_sheets import read_sheet_header
 
 FORMATS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".parquet": "parquet"}
-EXCEL_SUFFIXES = tuple(suffix for suffix, format in FORMATS.items() if format == "excel")
 
 
 @dataclass(frozen=True)

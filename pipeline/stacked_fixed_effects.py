@@ -22,9 +22,8 @@ import numpy as np
 import pandas as pd
 import pyfixest as pf
 
-from pipeline.estimates import Label, NotEstimable, Size, result_row
+from pipeline.estimates import DAYS_IN_MONTH, Label, NotEstimable, Size, result_row
 
-DAYS_IN_MONTH = 365.25 / 12
 # The fit stops when the deviance moves less than this share: one digit beyond what the tests ask of it.
 TOLERANCE = 1e-10
 DIGITS = 8

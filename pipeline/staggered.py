@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import InputError
-from pipeline.estimates import Size
+from pipeline.estimates import DAYS_IN_MONTH, Size
 
-DAYS_IN_MONTH = 365.25 / 12
 MONTHS_IN = {"month": 1, "quarter": 3, "half": 6}
 # The cohort of people who are never treated: later than any period.
 NEVER = np.iinfo(np.int32).max

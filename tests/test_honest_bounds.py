@@ -6,7 +6,7 @@ import pytest
 from published_panels import medicaid_panel
 
 from pipeline.errors import InputError
-from pipeline.honest_bounds import bound_relative_magnitudes, bound_smoothness, breakdown_bound, truncated_quantile
+from pipeline.honest_bounds import bound_relative_magnitudes, bound_smoothness, last_bound_excluding, truncated_quantile
 
 # R's optimum comes from a grid of standard errors; it prints three significant digits.
 R_SMOOTHNESS = 3e-4
@@ -25,12 +25,17 @@ def medicaid():
     return fit.coef()[names].to_numpy(), fit._vcov
 
 
+def excluding(bounds):
+    """The bounds with what the stage adds: whether they leave out nought."""
+    return bounds.assign(excludes_no_effect=(bounds["ci_low"] > 0) | (bounds["ci_high"] < 0))
+
+
 def test_rs_smoothness_bounds_are_reproduced(medicaid):
     """HonestDiD::createSensitivityResults(betahat, sigma, 5, 2, Mvec = seq(0, 0.05, 0.01)), as its README prints it."""
     found = bound_smoothness(*medicaid, 5, [0, 0.01, 0.02, 0.03, 0.04, 0.05])
     assert found["ci_low"].tolist() == pytest.approx([0.0259, 0.0132, 0.00286, -0.00714, -0.0171, -0.0271], abs=R_SMOOTHNESS)
     assert found["ci_high"].tolist() == pytest.approx([0.0607, 0.0787, 0.0907, 0.101, 0.111, 0.121], abs=R_SMOOTHNESS)
-    assert breakdown_bound(found) == 0.03
+    assert last_bound_excluding(excluding(found)) == 0.02
 
 
 def test_rs_relative_magnitudes_bounds_are_reproduced(medicaid):
@@ -39,7 +44,7 @@ def test_rs_relative_magnitudes_bounds_are_reproduced(medicaid):
     assert found["ci_low"].tolist() == pytest.approx([0.0240, 0.0170, 0.00824, -0.000916], abs=R_RELATIVE)
     assert found["ci_high"].tolist() == pytest.approx([0.0672, 0.0720, 0.0797, 0.0881], abs=R_RELATIVE)
     assert found[["ci_low", "ci_high"]].iloc[3].tolist() == pytest.approx([-0.0011, 0.0883], abs=R_RELATIVE)
-    assert breakdown_bound(found) == 2
+    assert last_bound_excluding(excluding(found)) == 1.5
 
 
 @pytest.mark.parametrize("bound", [bound_smoothness, bound_relative_magnitudes])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from published_panels import county_panel
 
-from pipeline.callaway_santanna import add_cells, mean_effect, widen
+from pipeline.callaway_santanna import KEYS, mean_of, sum_cells_by, widen
 from pipeline.efficient_rollout import balance_rollout, cells_of, estimate_rollout, weigh_cells
 from pipeline.errors import InputError
 from pipeline.panel_forms import sort_forms
@@ -107,7 +107,7 @@ def test_with_beta_one_the_efficient_estimator_is_callaway_and_santanna_where_ev
     wide = widen(data)
     rollout, _ = balance_rollout(wide)
     cells = cells_of(rollout)
-    assert estimate_rollout(rollout, cells, weigh_cells(rollout, cells, "simple"), 1.0)[0] == pytest.approx(mean_effect(add_cells(wide))[0], **AS_ALGEBRA)
+    assert estimate_rollout(rollout, cells, weigh_cells(rollout, cells, "simple"), 1.0)[0] == pytest.approx(mean_of(sum_cells_by(wide, KEYS["simple"])[0])[0], **AS_ALGEBRA)
 
 
 def test_a_mean_effect_by_hand():
@@ -118,7 +118,7 @@ def test_a_mean_effect_by_hand():
     row = found[found["estimator"].eq("callaway_santanna") & found["aggregation"].eq("simple")]
     assert row["status"].item() == "not estimable: no variation between people"  # two alike say nothing of chance, so there is no interval
     data, _ = only_comparable(collapse(calendar_of(rows), "n_contacts", "month", in_days=False))
-    assert mean_effect(add_cells(widen(data)))[0] == pytest.approx(3.0)
+    assert mean_of(sum_cells_by(widen(data), KEYS["simple"])[0])[0] == pytest.approx(3.0)
 
 
 def test_a_rollout_that_ends_with_everybody_treated_shows_the_effect_put_into_it_on_both_scales():
