@@ -5,10 +5,12 @@ the template (Jinja2's `finalize`), so that a value `<script>` stays the words i
 """
 
 import re
+from pathlib import Path
 
 import jinja2
 import pandas as pd
 
+TEMPLATES = Path(__file__).parent / "templates"
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~^$@'\":&=])")
 # Any white space but the no-break space, which holds an interval together.
 SPACE = re.compile(r"[^\S\u00a0]+")
@@ -56,7 +58,17 @@ def write_list(lines: list[str]) -> Markup:
     return Markup("\n".join(f"- {escape(line)}" for line in lines))
 
 
+def read_template(name: str) -> str:
+    """Return the text of the template `name`."""
+    return (TEMPLATES / f"{name}.md.j2").read_text(encoding="utf-8")
+
+
 def fill_template(template: str, context: dict) -> str:
-    """Return the Jinja2 `template` filled with `context`, every value escaped; a name it does not know is an error."""
-    environment = jinja2.Environment(finalize=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    """Return the Jinja2 `template` filled with `context`, every value escaped; a name it does not know is an error.
+
+    A template may include others, by their path below TEMPLATES; they see the same context.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), finalize=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
     return environment.from_string(template).render(context)

@@ -1,28 +1,17 @@
-"""The report: controlled tables and figures into one Markdown source, and from it HTML and PDF.
+"""The report: controlled tables and figures into one Markdown source, which pipeline.rendering turns into HTML and PDF.
 
-Builds on pipeline.report_tables (tables in words), pipeline.report_linkage and pipeline.report_uncertainty (the sections on linkage), pipeline.report_staggered (on staggered starts),
-pipeline.report_audit (the plan and the audit of the method), pipeline.report_designs (comparisons and other designs), pipeline.report_diagnostics (bounds, groups, harm), pipeline.report_negative_controls, pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
-pandoc turns the Markdown into one self-contained HTML file and into Typst, which sets a tagged PDF; both come from
-wheels, so no system package is needed.
+Builds on pipeline.report_sections (a section per topic), pipeline.report_tables and pipeline.report_truth (tables in words),
+pipeline.report_audit, pipeline.report_specifications, pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 """
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pandas as pd
-import pypandoc
-import typst
 
-from pipeline import report_audit, report_designs, report_diagnostics, report_linkage, report_negative_controls, report_specifications, report_staggered, report_tables, report_uncertainty, wording
+from pipeline import report_audit, report_designs, report_sections, report_specifications, report_staggered, report_tables, report_truth, wording
 from pipeline.figures import Picture
-from pipeline.labels import LABELS
-from pipeline.markdown import Markup, fill_template, write_figure, write_list, write_table
+from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_list, write_table
 from pipeline.specification_choices import choices_that_matter
 
-TEMPLATES = Path(__file__).parent / "templates"
 BANNER = "Demonstration with simulated data: shows no finding about the real scheme"
-READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
 
 
 # Tables that are left out, heading and all, where they have no rows.
@@ -49,7 +38,6 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     first = report_audit.write_first_page(tables, parameters, referral if complier is None else complier)
     failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"]) + first["failures"]
     months = parameters.panel.months_after
-    staggered = tables.get("staggered_effects", pd.DataFrame())
     shown = referral if complier is None else complier
     figures = {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures}
     return {
@@ -76,23 +64,16 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "has_claim": claims["reproduced"].notna().any(),
         "has_complier": complier is not None,
         "not_shown": write_list(not_shown) if not_shown else "",
+        "staggered_first": report_staggered.write_first(tables.get("staggered_effects", pd.DataFrame()), parameters.panel.needs_recent_contact, parameters.pass_marks.pre_trend_p_at_least),
+        "published_beside": "", "strength_section": report_sections.say_missing("The strength of evidence"), "limits_that_matter": report_sections.say_missing("The order of the limits"),
         "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated, first["line"])),
         "cannot_say": write_list(wording.list_cannot_say(claims, first["reach"] if first["line"] else referral, is_simulated)),
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
-        "negative_controls_section": report_negative_controls.write_section(tables, figures, parameters, (TEMPLATES / "negative_controls.md.j2").read_text(encoding="utf-8")),
-        "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, (TEMPLATES / "linkage.md.j2").read_text(encoding="utf-8")),
-        "staggered_first": report_staggered.write_first(staggered, parameters.panel.needs_recent_contact, parameters.pass_marks.pre_trend_p_at_least),
-        "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, (TEMPLATES / "staggered.md.j2").read_text(encoding="utf-8")),
-        "designs_section": report_designs.write_section(tables, parameters, (TEMPLATES / "designs.md.j2").read_text(encoding="utf-8")),
         "audit_limits": first["limits"],
-        "audit_section": report_audit.write_section(tables, figures, parameters, (TEMPLATES / "audit.md.j2").read_text(encoding="utf-8")),
-        "detectable_section": report_diagnostics.write_detectable(tables, (TEMPLATES / "detectable.md.j2").read_text(encoding="utf-8")),
-        "diagnostics_section": report_diagnostics.write_section(tables, figures, parameters, (TEMPLATES / "diagnostics.md.j2").read_text(encoding="utf-8")),
-        "uncertainty_section": report_uncertainty.write_section(tables, (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")),
-    }
+    } | report_sections.write_sections(tables, figures, parameters, is_simulated)
 
 
 def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, parameters, is_simulated: bool) -> dict[str, Markup]:
@@ -118,9 +99,9 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "provenance": (show.show_provenance(tables["provenance"]), "What this report was made from"),
     }
     if len(tables.get("demonstration", ())):
-        shown["demonstration"] = (show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
-        shown["linkage_truth"] = (show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
-        shown["linkage_patterns"] = (show_linkage_patterns(tables["linkage_truth"]), "Recall by what a contact holds; referred and not referred measured alike")
+        shown["demonstration"] = (report_truth.show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
+        shown["linkage_truth"] = (report_truth.show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
+        shown["linkage_patterns"] = (report_truth.show_linkage_patterns(tables["linkage_truth"]), "Recall by what a contact holds; referred and not referred measured alike")
     interval = f"{100 * parameters.effect.confidence:g}% interval"
     named = {name: (table.rename(columns={"Interval": interval}), caption) for name, (table, caption) in shown.items()}
     return {
@@ -134,87 +115,6 @@ def is_number_column(column: str) -> bool:
     return column in NUMBERS or column.endswith((": before", ": after", " contacts)"))
 
 
-def show_demonstration(demonstration: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison with the truth in words; `unit` says how a value is written."""
-    writers = {"ratio": lambda value: wording.write_number(value, 2), "percent": wording.write_percent, "points": report_tables.write_points, "people": wording.write_number}
-    return pd.DataFrame(
-        [
-            {
-                "Quantity": row.quantity,
-                "Truth": writers[row.unit](row.truth),
-                "Estimate of this run": writers[row.unit](row.estimate),
-                "Interval": report_tables.interval_words(row.ci_low, row.ci_high, writers[row.unit]),
-                "Truth within the interval": "–" if pd.isna(row.covers) else "yes" if row.covers else "no",
-            }
-            for row in demonstration.itertuples()
-        ]
-    )
-
-
-def show_linkage_truth(linkage_truth: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return precision and recall in words by arm and period, whatever identifiers the contacts hold."""
-    rows = linkage_truth[linkage_truth["pattern"].eq("any")]
-    wide = rows.pivot(index=["arm", "period"], columns="measure", values=["value", "n"]).reset_index()
-    wide = wide.sort_values(["arm", "period"], key=lambda codes: codes.map({"referred": 0, "not_referred": 1, "before": 0, "after": 1, "all": 2}), kind="stable")
-    return pd.DataFrame(
-        {
-            "Arm": wide["arm"].map(lambda code: report_tables.label("arm", code)),
-            "Period": wide["period"].map(lambda code: report_tables.label("period", code)),
-            "Precision": wide["value", "precision"].map(lambda value: wording.write_number(value, 3)),
-            "Recall": wide["value", "recall"].map(lambda value: wording.write_number(value, 3)),
-            "True contacts": wide["n", "recall"].map(lambda count: report_tables.count_words(count, threshold)),
-        }
-    )
-
-
-def show_linkage_patterns(linkage_truth: pd.DataFrame, least: int = 300) -> pd.DataFrame:
-    """Return recall in words by the identifiers that a contact holds, one column per arm; rare patterns are left out.
-
-    Rare are those of fewer than `least` contacts of the referred; reports/tables/linkage_truth.csv holds the others.
-    """
-    rows = linkage_truth[linkage_truth["pattern"].ne("any") & linkage_truth["measure"].eq("recall")]
-    wide = rows.pivot(index="pattern", columns="arm", values=["value", "n"]).sort_values(("n", "referred"), ascending=False)
-    wide = wide[wide["n", "referred"].ge(least).fillna(False)].reset_index()
-    if wide.empty:
-        return pd.DataFrame()
-    return pd.DataFrame(
-        {
-            "The contact holds": wide["pattern"].map(lambda pattern: ", ".join(LABELS["identifier"].get(code, code) for code in pattern.split())),
-            "Recall, referred": wide["value", "referred"].map(lambda value: wording.write_number(value, 3)),
-            "Recall, not referred": wide["value", "not_referred"].map(lambda value: wording.write_number(value, 3)),
-            "True contacts": wide["n", "referred"].map(lambda count: f"{int(count):,}"),
-        }
-    )
-
-
 def write_report(context: dict) -> str:
     """Return the report's Markdown source."""
-    return fill_template((TEMPLATES / "report.md.j2").read_text(encoding="utf-8"), context)
-
-
-def public_text(root: Path) -> str:
-    """Return text of the project at `root` that holds nobody's details: templates, parameters, notebooks, modules."""
-    paths = [*TEMPLATES.iterdir(), *Path(__file__).parent.glob("*.py"), *(root / "notebooks").rglob("*.ipynb"), root / "params.yaml"]
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file())
-
-
-def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
-    """Write `markdown` as one self-contained HTML page; `folder` holds figures/."""
-    arguments = ["--standalone", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]
-    arguments += [f"--css={TEMPLATES / 'report.css'}", f"--lua-filter={TEMPLATES / 'html.lua'}", f"--resource-path={folder}"]
-    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
-    pypandoc.convert_text(markdown, "html5", format=READER, extra_args=arguments, outputfile=str(path))
-
-
-def render_pdf(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
-    """Write `markdown` as a tagged PDF (PDF/UA-1); `folder` holds figures/."""
-    arguments = ["--standalone", f"--template={TEMPLATES / 'report.typ'}", f"--lua-filter={TEMPLATES / 'typst.lua'}"]
-    arguments += [f"--metadata=title:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
-    source = pypandoc.convert_text(markdown, "typst", format=READER, extra_args=arguments)
-    # pandoc centres every table; under captions and text that start at the left, tables do too.
-    source = source.replace("align(center)[#table(", "align(left)[#table(")
-    with tempfile.TemporaryDirectory() as build:
-        shutil.copytree(folder / "figures", Path(build) / "figures")
-        entry = Path(build) / "report.typ"
-        entry.write_text(source, encoding="utf-8")
-        typst.compile(str(entry), output=str(path), root=build, format="pdf", pdf_standards=["ua-1"], ignore_system_fonts=True)
+    return fill_template(read_template("report"), context)

@@ -72,7 +72,7 @@ def test_the_reports_of_the_last_run_hold_nobodys_details():
     derived = ROOT / "data/derived"
     if not (ROOT / "reports/evaluation.html").exists() or not (derived / "contacts.parquet").exists():
         pytest.skip("no report has been made yet")
-    from pipeline.report import public_text
+    from pipeline.rendering import public_text
 
     details = personal_details([pd.read_parquet(derived / f"{name}.parquet") for name in ("referrals", "contacts")])
     assert check_leaks([ROOT / "reports"], details, public_text(ROOT)) > 0

@@ -14,7 +14,7 @@ from pipeline.control_summary import calibrate_estimate, check_controls, freedom
 from pipeline.effect import fit_effects
 from pipeline.figures_controls import draw_controls
 from pipeline.negative_controls import Pool, chances, deal_referrals, make_pool, run_controls
-from pipeline.report import TEMPLATES
+from pipeline.markdown import read_template
 from pipeline.report_negative_controls import control_controls, write_section
 from pipeline.wording import list_failures
 
@@ -179,7 +179,7 @@ def test_a_coverage_below_its_pass_mark_stands_in_the_first_lines_of_the_report(
 def section(controls: pd.DataFrame, summary: pd.DataFrame) -> str:
     tables = control_controls({"negative_controls": controls, "negative_control_summary": summary}, 10, 5)
     parameters = SimpleNamespace(effect=SimpleNamespace(confidence=CONFIDENCE))
-    text = write_section(tables, {"negative_controls": "the figure"}, parameters, (TEMPLATES / "negative_controls.md.j2").read_text(encoding="utf-8"))
+    text = write_section(tables, {"negative_controls": "the figure"}, parameters, read_template("negative_controls"))
     return text.replace("\\", "")
 
 

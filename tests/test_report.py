@@ -17,9 +17,11 @@ from pipeline.metrics import collect_metrics
 from pipeline.params import check_params, load_sections
 from pipeline.provenance import list_parameters, trace_provenance
 from pipeline.publish import release_draft, write_draft
-from pipeline.report import BANNER, build_context, render_html, render_pdf, show_linkage_patterns, write_report
+from pipeline.rendering import render_html, render_pdf
+from pipeline.report import BANNER, build_context, write_report
 from pipeline.report_linkage import CONTROLS, control_linkage
 from pipeline.report_tables import correct_by_holm, show_balance, show_claims, show_parameters, show_validation
+from pipeline.report_truth import show_linkage_patterns
 from pipeline.tables import read_truth
 
 ROOT = Path(__file__).parent.parent
@@ -176,7 +178,7 @@ def children(element):
 def test_without_simulation_there_is_neither_banner_nor_truth(parameters, tmp_path):
     context = build_context(controlled_tables(), pictures(), parameters, False)
     markdown = write_report(context)
-    assert context["banner"] == "" and "simulated" not in markdown.split("## Parameters")[0]
+    assert context["banner"] == "" and "simulated" not in markdown.split("### Parameters")[0]
     assert "against its truth" not in markdown
 
 
@@ -299,7 +301,7 @@ def test_an_inconclusive_report_shows_the_naive_fall_and_the_wording_of_the_just
 
 def test_the_answer_the_claims_and_the_waterfall_come_first(page):
     text = " ".join(page.text)
-    order = [text.index(words) for words in ("The question and the answer", "The published figures, counted again", "Caption of decomposition", "Caption of flow")]
+    order = [text.index(words) for words in ("The question and the answer", "Caption of decomposition", "The published figures, counted again", "Caption of flow")]
     assert order == sorted(order)
 
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.figures import finish_figure
 from pipeline.figures_diagnostics import draw_bounds, draw_subgroups
 from pipeline.honest_bounds import last_bound_excluding
-from pipeline.report import TEMPLATES
+from pipeline.markdown import read_template
 from pipeline.report_diagnostics import control_diagnostics, write_breakdown, write_detectable, write_differing, write_scored, write_section
 
 PARAMETERS = SimpleNamespace(disclosure=SimpleNamespace(threshold=10), diagnostics=SimpleNamespace(block_months=3), panel=SimpleNamespace(months_after=12))
@@ -46,13 +46,13 @@ def tables():
 
 
 def section(**changed):
-    return write_section(tables() | changed, {}, PARAMETERS, (TEMPLATES / "diagnostics.md.j2").read_text(encoding="utf-8")).replace("\\", "")
+    return "\n".join(write_section(tables() | changed, {}, PARAMETERS, read_template(name)) for name in ("harm", "diagnostics", "subgroups", "doses")).replace("\\", "")
 
 
 def test_what_could_be_found_is_said_before_without_any_estimate():
-    text = write_detectable(tables(), (TEMPLATES / "detectable.md.j2").read_text(encoding="utf-8")).replace("\\", "")
+    text = write_detectable(tables(), read_template("detectable")).replace("\\", "")
     assert "less than 33%" in text and "0.78" in text and "estimate" not in text
-    source = (TEMPLATES / "report.md.j2").read_text(encoding="utf-8")
+    source = "".join(read_template(f"parts/{part}") for part in ("effect", "method", "diagnostics"))
     assert source.index("detectable_section") < source.index("table.effects") < source.index("diagnostics_section")
 
 

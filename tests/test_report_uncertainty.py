@@ -6,7 +6,7 @@ import pandas as pd
 from pipeline.figures import finish_figure
 from pipeline.figures_uncertainty import draw_reliability
 from pipeline.missed_links import ESTIMATE, MEASURED, NEARER_END
-from pipeline.report import TEMPLATES
+from pipeline.markdown import read_template
 from pipeline.report_uncertainty import control_uncertainty, write_section
 
 UNCERTAINTY = pd.DataFrame([
@@ -24,7 +24,7 @@ def losses(nearer=0.19, measured=0.007):
 
 
 def section(**tables):
-    return write_section(control_uncertainty(tables, 10, 5), (TEMPLATES / "uncertainty.md.j2").read_text(encoding="utf-8")).replace("\\", "")
+    return write_section(control_uncertainty(tables, 10, 5), read_template("uncertainty")).replace("\\", "")
 
 
 def test_the_interval_stands_with_and_without_doubt_about_the_links():

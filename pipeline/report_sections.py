@@ -1,0 +1,45 @@
+"""Every section of the report that a topic module of its own writes, by the name under which a template places it.
+
+Builds on the report_* modules, each of which turns controlled tables into Markdown by its template, and on pipeline.markdown.
+A section that this run cannot fill says so in a sentence (NOT_REPORTED).
+"""
+
+import pandas as pd
+
+from pipeline import report_audit, report_designs, report_diagnostics, report_linkage, report_negative_controls, report_staggered, report_uncertainty
+from pipeline.markdown import Markup, read_template
+
+NOT_REPORTED = "{} is not reported in this run."
+
+
+def write_sections(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, is_simulated: bool) -> dict[str, Markup]:
+    """Return every topic's section as Markdown, by name, from controlled `tables` and finished `figures`."""
+    staggered = tables.get("staggered_effects", pd.DataFrame())
+    return {
+        "mechanism_section": say_missing("How the scheme is meant to work"),
+        "moderators_section": filled(report_diagnostics.write_section(tables, figures, parameters, read_template("subgroups")), "For whom the scheme works"),
+        "implementation_section": say_missing("How the scheme was delivered"),
+        "economics_section": say_missing("What the scheme costs and saves"),
+        "governance_section": say_missing("The state of the checklists"),
+        "rivals_section": say_missing("What else could have changed demand"),
+        "detectable_section": report_diagnostics.write_detectable(tables, read_template("detectable")),
+        "harm_section": report_diagnostics.write_section(tables, figures, parameters, read_template("harm")),
+        "diagnostics_section": report_diagnostics.write_section(tables, figures, parameters, read_template("diagnostics")),
+        "doses_section": report_diagnostics.write_section(tables, figures, parameters, read_template("doses")),
+        "designs_section": report_designs.write_section(tables, parameters, read_template("designs")),
+        "staggered_section": report_staggered.write_section(staggered, figures.get("staggered", ""), parameters, read_template("staggered")),
+        "linkage_section": report_linkage.write_section(tables, figures, parameters, is_simulated, read_template("linkage")),
+        "uncertainty_section": report_uncertainty.write_section(tables, read_template("uncertainty")),
+        "negative_controls_section": report_negative_controls.write_section(tables, figures, parameters, read_template("negative_controls")),
+        "audit_section": report_audit.write_section(tables, figures, parameters, read_template("audit")),
+    }
+
+
+def filled(section: Markup, what: str) -> Markup:
+    """Return `section`, or the sentence that `what` is missing where it is empty."""
+    return section if section.strip() else say_missing(what)
+
+
+def say_missing(what: str) -> Markup:
+    """Return the sentence that stands where a section has nothing to show."""
+    return Markup(NOT_REPORTED.format(what))
