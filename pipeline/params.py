@@ -136,6 +136,17 @@ class Panel(Section):
         return self
 
 
+class Implementation(Section):
+    days: Annotated[list[Count], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def days_rise(self):
+        """Hold the days to rise."""
+        if self.days != sorted(set(self.days)):
+            raise ValueError("days must rise")
+        return self
+
+
 class Effect(Section):
     draws: Annotated[int, Field(ge=20, le=100_000)]
     seed: Seed
@@ -288,6 +299,7 @@ class Parameters(Section):
     link_checks: LinkChecks | None = None
     clerical_review: ClericalReview | None = None
     panel: Panel | None = None
+    implementation: Implementation | None = None
     effect: Effect | None = None
     staggered: Staggered | None = None
     diagnostics: Diagnostics | None = None
