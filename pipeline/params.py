@@ -275,6 +275,10 @@ class Disclosure(Section):
     rounding: Annotated[int, Field(ge=1)]
 
 
+class Release(Section):
+    moved_share: Annotated[float, Field(gt=0, le=1)]
+
+
 class Report(Section):
     scheme: Annotated[str, Field(min_length=1)]
     published_by: Annotated[str, Field(min_length=1)]
@@ -310,6 +314,7 @@ class Parameters(Section):
     audit: Audit | None = None
     negative_controls: NegativeControls | None = None
     disclosure: Disclosure | None = None
+    release: Release | None = None
     report: Report | None = None
     record: Record | None = None
 

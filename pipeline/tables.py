@@ -12,6 +12,8 @@ DERIVED = Path("data/derived")
 REFERENCE = Path("data/reference")
 TRUTH = Path("data/truth")
 REPORTS = Path("reports")
+# One folder per version that was given out.
+RELEASED = Path("data/released")
 # The set that the stage `simulate` makes.
 DEMONSTRATION = "data/raw/demo"
 
