@@ -1,0 +1,148 @@
+"""Whole sets of made-up, controlled tables for a report: the demonstration and everything that can be missing from it or go wrong.
+
+A world is a function that changes the tables of the demonstration; it returns them with whether they are simulated and
+what could not be shown. Section tables that another topic brings enter `demonstration` here, once, for all tests of the page.
+"""
+
+import audit_frames
+import numpy as np
+import pandas as pd
+import report_frames
+import test_report_audit
+import test_report_designs
+import test_report_diagnostics
+import test_report_uncertainty
+
+from pipeline.disclosure import control_table
+from pipeline.empty_tables import empty_table
+from pipeline.not_shown import LINKED_ELSEWHERE, OF_PANEL
+from pipeline.control_summary import summarise_controls
+from pipeline.report_linkage import CONTROLS
+from pipeline.report_negative_controls import control_controls
+from pipeline.report_uncertainty import control_uncertainty
+
+# What only whoever links can know: all of it is empty where the linking was done elsewhere.
+OF_LINKAGE = [*CONTROLS, "link_quality", "calibration", "calibration_line", "missed_links", "linkage_uncertainty", "recall_to_overturn", "linkage_truth"]
+OF_TRUTH = ["demonstration", "linkage_truth", "link_thresholds_truth"]
+
+
+def demonstration() -> dict:
+    """Return every table of the demonstration's report, controlled."""
+    tables = test_report_audit.tables_with(audit_frames.audit(test_report_audit.WORLDS))
+    tables |= test_report_diagnostics.tables() | {name: test_report_designs.tables()[name] for name in ("balance", "matched_sets")}
+    tables |= control_uncertainty(
+        {"calibration": calibration(), "missed_links": test_report_uncertainty.MISSED, "linkage_uncertainty": test_report_uncertainty.UNCERTAINTY, "recall_to_overturn": test_report_uncertainty.losses()}, 10, 5
+    )
+    controls = negative_controls()
+    summary = summarise_controls(controls, tables["effects"], 0.95)
+    tables |= control_controls({"negative_controls": controls, "negative_control_summary": summary}, 10, 5)
+    return tables | {"demonstration": truth(), "linkage_truth": linkage_truth(), "staggered_effects": empty_table("staggered_effects")}
+
+
+def negative_controls() -> pd.DataFrame:
+    """Return a hundred referrals dealt by lot, of whose intervals 95 hold no effect."""
+    estimate = np.linspace(-0.2, 0.2, 100)
+    table = pd.DataFrame({"control": np.arange(1, 101), "estimand": "referral", "estimate": estimate, "std_error": 0.1, "df": 50.0, "ci_low": estimate - 0.2, "ci_high": estimate + 0.2})
+    return table.assign(p_value=0.5, covers=np.arange(100) < 95, n_people=1234, n_referred=3, status="estimated")
+
+
+def calibration() -> pd.DataFrame:
+    """Return match probabilities as promised and as kept, the last bin with too few links to be shown."""
+    rows = [("nominal ids", 0.5, 0.69, 0.85, 0.61, 0.46, 0.74, 40), ("nominal ids", 0.9, 0.97, 0.98, 0.99, 0.97, 0.999, 4)]
+    return pd.DataFrame(rows, columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n"])
+
+
+def truth() -> pd.DataFrame:
+    """Return three quantities held against the truth, one of each kind of unit but one that could not be estimated."""
+    rows = [("Effect of engaging with the scheme", "ratio", 0.55, 0.58, 0.43, 0.77, True), ("The scheme's part of the published fall", "points", 15.4, 18.6, 11.0, 25.0, True), ("Fall in demand", "percent", 80.0, np.nan, np.nan, np.nan, pd.NA)]
+    return pd.DataFrame(rows, columns=["quantity", "unit", "truth", "estimate", "ci_low", "ci_high", "covers"])
+
+
+def linkage_truth() -> pd.DataFrame:
+    """Return precision and recall by arm and period, one too small to be shown, and recall by what a contact holds."""
+    rows = [(measure, arm, period, "any", 0.99, 0.98, 1.0, n) for measure in ("precision", "recall") for arm, period, n in (("referred", "before", 5000), ("referred", "after", 4), ("not_referred", "all", 40000))]
+    rows += [("recall", arm, "all", "birth phone", 0.98, 0.97, 0.99, 4000) for arm in ("referred", "not_referred")]
+    table = pd.DataFrame(rows, columns=["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"])
+    return control_table(table, 10, 5, counts=["n"], blank=["value", "ci_low", "ci_high"])
+
+
+def empty(tables: dict, names: list) -> dict:
+    """Return `tables` with those of these `names` emptied, columns kept."""
+    return tables | {name: tables[name].iloc[:0] for name in names if name in tables}
+
+
+def without_effect(tables: dict) -> dict:
+    """Return the tables of a world in which the scheme does nothing: a steep naive fall, intervals about none."""
+    claims = report_frames.claims().assign(controlled=[-3.0, 0.1, 0.1, np.nan], ci_low=[-40.0, -8.0, -8.0, np.nan], ci_high=[25.0, 8.0, 8.0, np.nan])
+    return tables | {"effects": test_report_audit.null_effects(0.06), "claims": claims}
+
+
+def suppressed(tables: dict) -> dict:
+    """Return the tables of a tiny cohort: every count suppressed, every share that stands on one too, most estimates not to be had."""
+    small = {}
+    for name, table in tables.items():
+        counts = [column for column in table if column.startswith("n_") or column == "n"]
+        small[name] = table.assign(**{column: pd.array([pd.NA] * len(table), dtype="Int64") for column in counts if name not in ("audit", "audit_verdicts", "audit_pairs", "audit_limits")})
+    small["claims"] = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
+    effects = tables["effects"]
+    is_left = effects["estimator"].isin(["naive", "sequential_trials"]) & effects["estimand"].isin(["before_after", "referral"])
+    small["effects"] = small["effects"].assign(**{column: effects[column].where(is_left).astype(float) for column in ("estimate", "std_error", "ci_low", "ci_high", "p_value")})
+    small["effects"].loc[effects["estimand"].eq("referral"), ["ci_low", "ci_high"]] = [-np.inf, np.inf]
+    blank = {"link_quality": ["value", "ci_low", "ci_high"], "event_study": ["contacts_per_person_month", "estimate", "std_error", "ci_low", "ci_high"], "linkage_months": ["value", "ci_low", "ci_high"], "linkage_differences": ["estimate", "std_error", "ci_low", "ci_high"]}
+    for name, columns in blank.items():
+        small[name] = small[name].assign(**{column: np.nan for column in columns})
+    return empty(small, ["decomposition", "subgroups", "doses", "honest_bounds", "negative_controls", "negative_control_summary"])
+
+
+def linked_elsewhere(tables: dict) -> dict:
+    """Return the tables of a pseudonymised set."""
+    return empty(tables, [*OF_LINKAGE, *OF_TRUTH])
+
+
+def panel_only(tables: dict) -> dict:
+    """Return the tables of a ready panel that does not say who engaged: no claim, no parts, nobody's safety."""
+    claims = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
+    effects = tables["effects"]
+    effects = effects[~effects["estimand"].isin(["engaged", "never_engaged"]) & effects["outcome"].eq("n_contacts")]
+    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety"]) | {"claims": claims, "effects": effects}
+
+
+def failed(tables: dict) -> dict:
+    """Return the tables with a check missed, and one that could not be worked out."""
+    checks = tables["model_checks"].copy()
+    checks.loc[0, ["value", "passed"]] = [0.31, False]
+    checks.loc[1, ["value", "passed"]] = [np.nan, False]
+    return tables | {"model_checks": checks}
+
+
+def one_group(tables: dict) -> dict:
+    """Return the tables where the only comparison is with people not yet referred."""
+    against = {name: tables[name][tables[name]["comparison"].isin(["not_yet_referred", "none"])] for name in ("effects", "balance")}
+    return tables | against
+
+
+def hidden_headline(tables: dict) -> dict:
+    """Return the tables with the headline's cells suppressed: clients, and the shares of clients."""
+    claims = tables["claims"].copy()
+    claims.loc[claims["claim"].ne("fall in demand"), "reproduced"] = np.nan
+    effects = tables["effects"].assign(n_people=pd.array([pd.NA] * len(tables["effects"]), dtype="Int64"))
+    return tables | {"claims": claims, "effects": effects}
+
+
+WORLDS = {
+    "demonstration": (lambda tables: tables, True, []),
+    "inconclusive": (without_effect, True, []),
+    "tiny": (suppressed, True, []),
+    "panel only": (panel_only, False, LINKED_ELSEWHERE + OF_PANEL),
+    "pseudonymised": (linked_elsewhere, False, LINKED_ELSEWHERE),
+    "failed check": (failed, True, []),
+    "one comparison group": (one_group, True, []),
+    "hidden headline": (hidden_headline, True, []),
+    "real": (lambda tables: empty(tables, OF_TRUTH), False, []),
+}
+
+
+def make_world(name: str) -> tuple[dict, bool, list[str]]:
+    """Return the tables of a world, whether they are simulated, and the sentences on what they could not show."""
+    change, is_simulated, not_shown = WORLDS[name]
+    return change({key: table.copy() for key, table in demonstration().items()}), is_simulated, not_shown
