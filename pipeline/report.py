@@ -61,6 +61,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "specification_sides": report_specifications.write_sides(tables["sensitivity"]),
         "specification_choices": report_specifications.write_choices(choices_that_matter(tables["sensitivity"])),
         "falsification": "" if complier is None and never is None else wording.write_falsification(never),
+        "caution": wording.write_caution(never, complier),
         "has_claim": claims["reproduced"].notna().any(),
         "has_complier": complier is not None,
         "not_shown": write_list(not_shown) if not_shown else "",

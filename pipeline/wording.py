@@ -260,7 +260,17 @@ def write_falsification(row: pd.Series | None) -> str:
     )
     if name_direction(row) == "inconclusive":
         return found + ". No clear difference shows, which is consistent with the assumptions but is no proof of them: mild selection passes this test most of the time."
-    return found + ". This is a clear difference: either engagement is selective, or a referral alone does something, and the effect on those who engaged rests on neither being so."
+    return found + ". This is a clear difference: either engagement is selective, which misleads the estimates for the engaged alone, or a referral alone does something, which misleads the complier effect."
+
+
+def write_caution(never: pd.Series | None, complier: pd.Series | None) -> str:
+    """Return what stands beside the effect on those who engaged where the never engaged fared clearly differently; empty elsewhere."""
+    if never is None or complier is None or name_direction(never) == "inconclusive":
+        return ""
+    return (
+        f"One assumption behind this is in doubt: people who were referred but never engaged had {write_change(never['estimate'])} contacts than comparison people "
+        f"({write_interval(never['ci_low'], never['ci_high'])}), and if their referral did something, the effect on those who engaged is misstated. The effect of being referred does not rest on it."
+    )
 
 
 def list_can_say(referral, complier, claims, failures: list[str], is_simulated: bool, bracket_line: str = "") -> list[str]:

@@ -69,6 +69,14 @@ def test_a_simulated_set_is_never_said_to_be_the_real_scheme():
     assert not any("simulated" in line for line in wording.list_cannot_say(report_frames.claims(), referral, False))
 
 
+def test_a_clear_difference_of_the_never_engaged_stands_beside_the_effect_that_rests_on_them():
+    complier = effect(-0.6, -0.8, -0.4)
+    caution = wording.write_caution(effect(-0.2, -0.35, -0.05), complier)
+    assert "never engaged had 18% fewer contacts" in caution and "does not rest on it" in caution
+    assert not wording.write_caution(effect(-0.2, -0.45, 0.05), complier)
+    assert not wording.write_caution(None, complier) and not wording.write_caution(effect(-0.2, -0.35, -0.05), None)
+
+
 def test_the_parts_in_the_sentence_are_the_rows_of_the_table():
     sentence = wording.write_decomposition(report_frames.decomposition(), 12)
     assert "Of these 81.0 percentage points, 0.7 are linkage" in sentence and "0.6 are less time at risk" in sentence and "18.6 are the scheme (interval: 11.0 to 25.0)" in sentence
