@@ -1,4 +1,4 @@
-"""The figures of bounds and of groups. Built on the style of pipeline.figures and the words of pipeline.report_diagnostics."""
+"""The figures of bounds and of groups. Built on the style of pipeline.figures and the words of pipeline.report_moderators."""
 
 import textwrap
 
@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
-from pipeline.report_diagnostics import CHARACTERISTICS, name_level
+from pipeline.report_moderators import CHARACTERISTICS, name_level
 
 PANELS = {"relative_magnitudes": "Times the largest move before", "smoothness": "Change of drift allowed"}
 

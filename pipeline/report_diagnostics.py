@@ -1,4 +1,4 @@
-"""The report's sections on what could be found at all, how far the answer bends, whom it may have harmed and for whom it holds.
+"""The report's sections on what could be found at all, how far the answer bends and whom it may have harmed.
 
 Builds on pipeline.honest_bounds and pipeline.robustness (breakdown value, the remark on E-values), pipeline.disclosure,
 pipeline.report_tables, pipeline.wording and pipeline.markdown.
@@ -20,14 +20,9 @@ NAMES = {
 HARMS = {
     "n_missing": "Reported missing", "n_mental_health": "Detained under the Mental Health Act (section 136)", "n_domestic_victim": "Victim of domestic abuse", "n_deaths": "Death",
 }  # fmt: skip
-CHARACTERISTICS = {
-    "everyone": "Everyone", "primary_need": "Need", "referral_source": "Referred by", "prior_demand": "Contacts before", "age": "Age", "sex": "Sex", "pandemic": "Pandemic",
-}  # fmt: skip
-LEVELS = {"everyone": "everyone referred", "F": "women", "M": "men", "X": "another, or not said", "self": "the person or the family"}
 RESTRICTIONS = {"relative_magnitudes": "Times the largest move before", "smoothness": "Change of the drift from block to block (log ratio)"}
 NUMBERS = [
-    "Found below", "Found above", "Ratio", "E-value", "E-value of the interval's nearer end", "Referred", "Comparison", "Rate, referred", "Rate, comparison", "p-value", "p-value, corrected",
-    "Months of support (median)", "People", "Contacts a year, before", "Contacts a year, after", "Bound", "Incidents, referred",
+    "Found below", "Found above", "Ratio", "E-value", "E-value of the interval's nearer end", "Rate, referred", "Rate, comparison", "p-value", "Bound", "Incidents, referred",
 ]  # fmt: skip
 
 
@@ -51,7 +46,7 @@ def write_detectable(tables: dict[str, pd.DataFrame], template: str) -> Markup:
 
 def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
     """Return the sections that stand after the effects, from controlled `tables`; empty where the stage made none of them."""
-    names = ("safety", "honest_bounds", "score_bootstrap", "e_values", "subgroups", "doses")
+    names = ("safety", "honest_bounds", "score_bootstrap", "e_values")
     found = {name: tables.get(name, pd.DataFrame()) for name in names}
     if all(table.empty for table in found.values()):
         return Markup("")
@@ -60,7 +55,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     absent = [HARMS[code][0].lower() + HARMS[code][1:] for code in found["safety"]["outcome"] if code not in set(recorded["outcome"])] if len(found["safety"]) else []
     context = {
         "parameters": parameters,
-        "figure": {name: figures.get(name, "") for name in ("subgroups", "honest_bounds")},
+        "figure": {"honest_bounds": figures.get("honest_bounds", "")},
         "safety": table_of(show_safety(recorded, threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", "safety"),
         "absent": ", ".join(absent),
         "bounds": table_of(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", "bounds"),
@@ -68,10 +63,6 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "scored": write_scored(found["score_bootstrap"]),
         "e_values": table_of(show_e_values(found["e_values"]), "E-values", "e-values"),
         "remark": e_value_remark(naive_ratio(found["e_values"])),
-        "subgroups": table_of(show_subgroups(found["subgroups"], threshold), "The effect of being referred in groups named beforehand; exploratory", "subgroups"),
-        "tests": table_of(show_tests(found["subgroups"]), "Whether the groups of a characteristic differ", "subgroup-tests"),
-        "differing": write_differing(found["subgroups"]),
-        "doses": table_of(show_doses(found["doses"], threshold), "The engaged by how long they were supported; described, no effect", "doses"),
     }
     return Markup(fill_template(template, context))
 
@@ -143,46 +134,4 @@ def show_e_values(e_values: pd.DataFrame) -> pd.DataFrame:
         {"Estimate": NAMES[row.estimand, row.estimator], "Ratio": write_number(row.ratio, 2), "E-value": dash_if_missing(row.e_value, write_one),
          "E-value of the interval's nearer end": dash_if_missing(row.e_value_of_interval, write_one)}
         for row in e_values.itertuples()
-    ])  # fmt: skip
-
-
-def name_level(level: str) -> str:
-    """Return a group's name in words."""
-    return LEVELS.get(level, level.replace("_", " "))
-
-
-def show_subgroups(subgroups: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return the effect in each group in words; a group without an estimate says why."""
-    return pd.DataFrame([
-        {"Characteristic": CHARACTERISTICS[row.characteristic], "Group": name_level(row.level), "Referred": "suppressed" if pd.isna(row.n_referred) else count_words(row.n_referred, threshold),
-         "Ratio": dash_if_missing(row.estimate, write_ratio), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "Note": str(row.status).removeprefix("estimated").removeprefix("; ")}
-        for row in subgroups.itertuples()
-    ])  # fmt: skip
-
-
-def show_tests(subgroups: pd.DataFrame) -> pd.DataFrame:
-    """Return the interaction test of each characteristic."""
-    tests = subgroups.drop_duplicates("characteristic").dropna(subset=["p_interaction"]) if len(subgroups) else subgroups
-    return pd.DataFrame([
-        {"Characteristic": CHARACTERISTICS[row.characteristic], "p-value": write_p(row.p_interaction), "p-value, corrected": dash_if_missing(row.p_corrected, write_p)} for row in tests.itertuples()
-    ])  # fmt: skip
-
-
-def write_differing(subgroups: pd.DataFrame, size: float = 0.05) -> str:
-    """Return which characteristics the effect differs by, after correction."""
-    tests = subgroups.drop_duplicates("characteristic").dropna(subset=["p_corrected"]) if len(subgroups) else subgroups
-    if tests.empty:
-        return "No characteristic has two groups large enough to be compared."
-    names = [CHARACTERISTICS[code].lower() for code in tests.loc[tests["p_corrected"] < size, "characteristic"]]
-    if not names:
-        return "After correction for the number of characteristics no difference between groups stands out; that is not proof that there is none, because groups are small."
-    return f"After correction for the number of characteristics the effect differs by {' and '.join(names)}. This is a lead to be followed up with other data, not a finding."
-
-
-def show_doses(doses: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return the quarters of support in words."""
-    return pd.DataFrame([
-        {"Support": row.months_of_support[0].upper() + row.months_of_support[1:], "Months of support (median)": dash_if_missing(row.median_months, write_one), "People": count_words(row.n_people, threshold),
-         "Contacts a year, before": dash_if_missing(row.contacts_before, write_one), "Contacts a year, after": dash_if_missing(row.contacts_after, write_one)}
-        for row in doses.itertuples()
     ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""What readers are told of bounds, groups and harm, from made-up tables: in words, never as a gap."""
+"""What readers are told of bounds and harm, from made-up tables: in words, never as a gap."""
 
 import re
 from types import SimpleNamespace
@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from pipeline.figures import finish_figure
-from pipeline.figures_diagnostics import draw_bounds, draw_subgroups
+from pipeline.figures_diagnostics import draw_bounds
 from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import read_template
-from pipeline.report_diagnostics import control_diagnostics, write_breakdown, write_detectable, write_differing, write_scored, write_section
+from pipeline.report_diagnostics import control_diagnostics, write_breakdown, write_detectable, write_scored, write_section
 
 PARAMETERS = SimpleNamespace(disclosure=SimpleNamespace(threshold=10), diagnostics=SimpleNamespace(block_months=3), panel=SimpleNamespace(months_after=12))
 
@@ -19,14 +19,6 @@ PARAMETERS = SimpleNamespace(disclosure=SimpleNamespace(threshold=10), diagnosti
 def bounds(*excludes):
     rows = [("relative_magnitudes", 0.5 * place, -0.5 - 0.1 * place, -0.1 if kept else 0.1, kept, "estimated") for place, kept in enumerate(excludes)]
     return pd.DataFrame(rows, columns=["restriction", "bound", "ci_low", "ci_high", "excludes_no_effect", "status"])
-
-
-def groups(p_corrected=0.4):
-    rows = [
-        ("everyone", "everyone", 0, -0.4, 0.1, -0.6, -0.2, 1140, 3965, "estimated", np.nan, np.nan), ("sex", "F", 1, -0.5, 0.1, -0.7, -0.3, 570, 1900, "estimated", 0.2, p_corrected),
-        ("sex", "X", 2, np.nan, np.nan, np.nan, np.nan, pd.NA, 20, "not estimated: fewer than 30 people in an arm", 0.2, p_corrected),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["characteristic", "level", "position", "estimate", "std_error", "ci_low", "ci_high", "n_referred", "n_comparison", "status", "p_interaction", "p_corrected"])
 
 
 def scores(is_few=False):
@@ -40,13 +32,12 @@ def tables():
         ("n_missing", 20, 20, 300, 1.8, 2.1, -0.31, 0.28, -0.86, 0.25, 0.28, 4065, 451085, "estimated"), ("n_mental_health", pd.NA, pd.NA, pd.NA, *[np.nan] * 7, 4065, 451085, "estimated"),
         ("n_deaths", pd.NA, pd.NA, pd.NA, *[np.nan] * 7, pd.NA, pd.NA, "not recorded in these extracts"),
     ], columns=["outcome", "n_events", "n_referred", "n_comparison", "rate_referred", "rate_comparison", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_people", "n_person_months", "status"])  # fmt: skip
-    doses = pd.DataFrame([("shortest quarter", 0, 1.6, 155, 14.0, 2.9, np.nan)], columns=["months_of_support", "position", "median_months", "n_people", "contacts_before", "contacts_after", "share_open"])
     controlled = control_diagnostics({"honest_bounds": bounds(True, True, False), "detectable_effects": detectable, "e_values": e_values, "score_bootstrap": scores()}, 10, 5)
-    return controlled | {"subgroups": groups(), "safety": safety, "doses": doses}
+    return controlled | {"safety": safety}
 
 
 def section(**changed):
-    return "\n".join(write_section(tables() | changed, {}, PARAMETERS, read_template(name)) for name in ("harm", "diagnostics", "subgroups", "doses")).replace("\\", "")
+    return "\n".join(write_section(tables() | changed, {}, PARAMETERS, read_template(name)) for name in ("harm", "diagnostics")).replace("\\", "")
 
 
 def test_what_could_be_found_is_said_before_without_any_estimate():
@@ -67,10 +58,9 @@ def test_no_gap_reaches_the_reader():
     assert not write_section({}, {}, PARAMETERS, "x").strip() and not write_detectable({}, "x")
 
 
-def test_groups_are_worded_as_exploratory_and_e_values_bear_their_remark():
+def test_e_values_bear_their_remark():
     text = section()
-    assert "exploratory" in text and "fewer than 30 people" in text and "nothing about regression to the mean" in text and "a naive fall of 81 %" in text
-    assert "differs by sex" in write_differing(groups(0.01)) and "not a finding" in write_differing(groups(0.01))
+    assert "nothing about regression to the mean" in text and "a naive fall of 81 %" in text
 
 
 def test_the_breakdown_value_is_the_last_bound_before_the_first_that_fails():
@@ -89,4 +79,3 @@ def test_with_few_people_the_score_bootstrap_is_the_one_to_read(is_few):
 def test_figures_say_in_words_what_they_show():
     alt = finish_figure("honest_bounds", "", draw_bounds(bounds(True, False)), dpi=40).alt
     assert "at 0.5 0.55 to 1.11" in alt
-    assert "women 0.61 (0.50 to 0.74)" in finish_figure("subgroups", "", draw_subgroups(groups()), dpi=40).alt
