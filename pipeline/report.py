@@ -1,12 +1,12 @@
 """The report: controlled tables and figures into one Markdown source, which pipeline.rendering turns into HTML and PDF.
 
-Builds on pipeline.report_sections (a section per topic), pipeline.report_tables and pipeline.report_truth (tables in words),
-pipeline.report_audit, pipeline.report_specifications, pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
+Builds on pipeline.report_first_page, pipeline.report_sections (a section per topic), pipeline.report_tables and pipeline.report_truth (tables in words),
+pipeline.report_designs, pipeline.report_specifications, pipeline.wording (sentences), pipeline.markdown (escaping) and pipeline.figures (pictures).
 """
 
 import pandas as pd
 
-from pipeline import report_audit, report_designs, report_sections, report_specifications, report_staggered, report_tables, report_truth, wording
+from pipeline import report_designs, report_first_page, report_sections, report_specifications, report_tables, report_truth, wording
 from pipeline.figures import Picture
 from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_list, write_table
 from pipeline.specification_choices import choices_that_matter
@@ -32,49 +32,30 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     """
     effects, claims = tables["effects"], tables["claims"]
     main = effects[effects["outcome"].eq(wording.PRIMARY)]
-    referral = wording.find_effect(effects, "sequential_trials", "referral")
-    complier = wording.find_effect(effects, "complier", "engaged")
     never = wording.find_effect(effects, "sequential_trials", "never_engaged")
-    first = report_audit.write_first_page(tables, parameters, referral if complier is None else complier)
-    failures = wording.list_failures(tables["model_checks"], tables["link_quality"], tables["validation_results"]) + first["failures"]
-    months = parameters.panel.months_after
-    shown = referral if complier is None else complier
+    first = report_first_page.write_first_page(tables, parameters, is_simulated, list(not_shown))
     figures = {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures}
     return {
         "title": f"Evaluation of {parameters.report.scheme}",
         "has_truth": len(tables.get("demonstration", ())) > 0,
         "banner": BANNER if is_simulated else "",
-        "failures": write_list(failures) if failures else "",
-        "passes": wording.write_passes(tables["model_checks"], tables["link_quality"]),
-        "answer": first["bracket"] or wording.write_answer(referral, complier, months, parameters.effect.confidence),
-        "agreement": first["agreement"],
-        "is_inconclusive": shown is not None and wording.name_direction(first["reach"]) == "inconclusive",
-        "inconclusive": wording.write_inconclusive(),
-        "naive_beside": " ".join(filter(None, [wording.write_naive_beside(claims), first["naive"]])),
-        "of_100": first["of_100"] or (wording.write_of_100(referral, "people referred") if complier is None else wording.write_of_100(complier)),
         "claim_sentence": wording.write_claim(claims),
         "shares": wording.write_shares(claims),
         "referred_from": wording.write_date(parameters.claim.referred_from),
         "complete_by": wording.write_date(parameters.claim.complete_by),
         "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
+        "decomposition_short": wording.write_parts_in_short(tables["decomposition"]),
         "decomposition_orders": wording.write_orders(tables["decomposition"]),
         "specification_sides": report_specifications.write_sides(tables["sensitivity"]),
         "specification_choices": report_specifications.write_choices(choices_that_matter(tables["sensitivity"])),
-        "falsification": "" if complier is None and never is None else wording.write_falsification(never),
-        "caution": wording.write_caution(never, complier),
+        "falsification": "" if never is None and not first["has_complier"] else wording.write_falsification(never),
         "has_claim": claims["reproduced"].notna().any(),
-        "has_complier": complier is not None,
         "not_shown": write_list(not_shown) if not_shown else "",
-        "staggered_first": report_staggered.write_first(tables.get("staggered_effects", pd.DataFrame()), parameters.panel.needs_recent_contact, parameters.pass_marks.pre_trend_p_at_least),
-        "published_beside": "", "strength_section": report_sections.say_missing("The strength of evidence"), "limits_that_matter": report_sections.say_missing("The order of the limits"),
-        "can_say": write_list(wording.list_can_say(referral, complier, claims, failures, is_simulated, first["line"])),
-        "cannot_say": write_list(wording.list_cannot_say(claims, first["reach"] if first["line"] else referral, is_simulated)),
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
         "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
         "figure": figures,
-        "audit_limits": first["limits"],
-    } | report_sections.write_sections(tables, figures, parameters, is_simulated)
+    } | first | report_sections.write_sections(tables, figures, parameters, is_simulated)
 
 
 def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, parameters, is_simulated: bool) -> dict[str, Markup]:

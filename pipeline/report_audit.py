@@ -70,22 +70,21 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     return Markup(fill_template(template, context))
 
 
-def write_first_page(tables: dict[str, pd.DataFrame], parameters, shown: pd.Series | None) -> dict:
+def write_first_page(tables: dict[str, pd.DataFrame], parameters) -> dict:
     """Return what the audit adds to the first page and the limits, by name.
 
     bracket, of_100 and line are the answer where valid designs disagree, empty where they do not; reach is the row whose
-    interval decides between an effect and an inconclusive result (`shown` where there is no bracket).
+    interval then decides between an effect and an inconclusive result, None where there is no bracket.
     """
     found = {name: tables.get(name, pd.DataFrame(columns=columns)) for name, columns in TABLES.items()}
     audit, designs = found["audit"], found["bracket"]
     is_bracket = audit_wording.is_apart(designs)
     limits = audit_wording.list_limits(found["audit_limits"])
     return {
-        "failures": list_failures(found["audit_verdicts"], parameters.plan),
         "bracket": bracket_wording.write_bracket(designs, parameters.panel.months_after, parameters.effect.confidence) if is_bracket else "",
         "of_100": bracket_wording.write_bracket_of_100(designs) if is_bracket else "",
         "line": bracket_wording.write_bracket_line(designs) if is_bracket else "",
-        "reach": audit_wording.ends_of(designs) if is_bracket else shown,
+        "reach": audit_wording.ends_of(designs) if is_bracket else None,
         "agreement": audit_wording.write_agreement(designs, found["audit_verdicts"], parameters.plan),
         "naive": audit_wording.write_naive(audit),
         "limits": write_list(limits) if limits else "",

@@ -1,4 +1,4 @@
-"""Plain sentences from results: the verdict, of 100 contacts, what can and cannot be said.
+"""Plain sentences from results: the answer, of 100 contacts, the parts of the fall.
 
 Every number in a sentence comes from a row of a controlled table. Wording follows the Ministry of Justice's
 Justice Data Lab, above all for inconclusive results: more people are needed, which is not the same as no effect.
@@ -227,6 +227,20 @@ def write_decomposition(decomposition: pd.DataFrame, months: int) -> str:
     return sentence + (" A part below zero worked in the other direction." if (parts["percentage_points"] < 0).any() else "")
 
 
+def write_parts_in_short(decomposition: pd.DataFrame) -> str:
+    """Return in one sentence how much of the fall is the scheme and how much would have come about by itself, for the first page."""
+    rows = decomposition.sort_values("position").dropna(subset=["percentage_points"])
+    scheme = rows[rows["part"].str.contains("scheme")]
+    if len(rows) < 2 or scheme.empty:
+        return "The fall could not be divided into parts."
+    whole, part = rows.iloc[0]["percentage_points"], scheme.iloc[0]
+    share = 100 * part["percentage_points"] / whole
+    return (
+        f"Of the fall of {write_number(whole, 1)} percentage points, {write_number(part['percentage_points'], 1)} are the scheme{write_points_interval(part)}: {write_percent(share, 0)} of the fall in contacts, "
+        f"{write_percent(100 * part['log_share'], 0)} on the log scale. The rest would have come about without it, or is unmeasured."
+    )
+
+
 def write_orders(decomposition: pd.DataFrame) -> str:
     """Return how far the scheme's part turns on the order in which the parts are taken, empty where that is not known."""
     scheme = decomposition[decomposition["part"].str.contains("scheme")].dropna(subset=["points_low", "points_high", "points_mean", "log_share"])
@@ -271,48 +285,4 @@ def write_caution(never: pd.Series | None, complier: pd.Series | None) -> str:
         f"One assumption behind this is in doubt: people who were referred but never engaged had {write_change(never['estimate'])} contacts than comparison people "
         f"({write_interval(never['ci_low'], never['ci_high'])}), and if their referral did something, the effect on those who engaged is misstated. The effect of being referred does not rest on it."
     )
-
-
-def list_can_say(referral, complier, claims, failures: list[str], is_simulated: bool, bracket_line: str = "") -> list[str]:
-    """Return what a reader can say, in the order of importance; little when a pass mark is not met.
-
-    `bracket_line` takes the place of the estimates where valid designs disagree (pipeline.bracket_wording).
-    """
-    published, reproduced = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced"))
-    about = "In this simulated example, " if is_simulated else ""
-    lines = []
-    if failures:
-        lines.append(f"{about}a pass mark set beforehand is not met, so these results do not support a statement about the effect of the scheme.")
-    elif bracket_line:
-        lines.append(f"{about}{bracket_line}")
-    elif referral is None:
-        lines.append(f"{about}the effect could not be estimated.")
-    elif name_direction(referral) == "inconclusive":
-        lines.append(
-            f"{about}no clear effect of being referred was found: people referred are estimated to have had {write_change(referral['estimate'])} police contacts than similar people not yet referred "
-            f"({write_interval(referral['ci_low'], referral['ci_high'])}).".replace("no change police contacts than", "about as many police contacts as")
-        )
-        lines.append(write_inconclusive())
-    else:
-        lines.append(f"{about}people referred had {write_change(referral['estimate'])} police contacts than similar people not yet referred ({write_interval(referral['ci_low'], referral['ci_high'])}).")
-        if complier is not None:
-            how = ", an interval that leaves both directions open" if name_direction(complier) == "inconclusive" else ""
-            lines.append(f"{about}if a referral that nobody took up does nothing, those who engaged had {write_change(complier['estimate'])} contacts than they would have had ({write_interval(complier['ci_low'], complier['ci_high'])}{how}).")
-    if not math.isnan(reproduced):
-        lines.append(f"{about}the same count as published gives a fall of {write_percent(reproduced)} (published: {write_percent(published, 0)}), which by itself is no evidence of an effect, because people were referred when their demand was at its height.")
-    return [line[0].upper() + line[1:] for line in lines]
-
-
-def list_cannot_say(claims, referral, is_simulated: bool) -> list[str]:
-    """Return what a reader cannot say on the strength of this report."""
-    published = find_claim(claims, "fall in demand", "published")
-    lines = ["Anything about the real scheme: the extracts are simulated."] if is_simulated else []
-    lines.append(f"That the scheme reduced demand by {write_percent(published, 0)}: most of a before-and-after fall may come about by itself.")
-    if name_direction(referral) == "inconclusive":
-        lines.append("That the scheme has no effect: an inconclusive result is not evidence of none.")
-    lines += [
-        "That the effect holds for people unlike those analysed, such as people sent by partners without a recent police contact, who have nobody to be compared with here.",
-        "That fewer contacts mean a better life: a fall in calls can also mean that people no longer ask for help.",
-        "That officers did not pick people who were about to improve anyway for reasons that the records do not show; no analysis of these data can rule that out.",
-    ]
-    return lines
+    return found + ". This is a clear difference: either engagement is selective, or a referral alone does something, and the effect on those who engaged rests on neither being so."

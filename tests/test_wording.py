@@ -47,12 +47,6 @@ def test_of_100_contacts_counts_what_was_made_with_the_scheme():
     assert "an unknown number" in wording.write_of_100(effect(-0.5, -1.0, np.inf))
 
 
-def test_a_missed_pass_mark_takes_every_statement_of_effect_away():
-    referral, complier = effect(-0.3, -0.5, -0.1), effect(-0.6, -0.8, -0.4)
-    lines = " ".join(wording.list_can_say(referral, complier, report_frames.claims(), ["balance: 0.3 against a pass mark of 0.1"], False))
-    assert "do not support a statement about the effect" in lines and "fewer" not in lines
-
-
 def test_every_failed_check_is_listed_and_no_other():
     checks = report_frames.model_checks()
     assert wording.list_failures(checks, report_frames.link_quality(), report_frames.validation_results()) == []
@@ -60,13 +54,6 @@ def test_every_failed_check_is_listed_and_no_other():
     links = report_frames.link_quality().assign(passed=pd.array([False, True, True, True, True, pd.NA], dtype="boolean"))
     failures = wording.list_failures(checks, links, report_frames.validation_results())
     assert [failure.partition(":")[0] for failure in failures] == ["balance", "linkage, precision, referred"]
-
-
-def test_a_simulated_set_is_never_said_to_be_the_real_scheme():
-    referral = effect(-0.3, -0.5, -0.1)
-    assert all(line.startswith("In this simulated example") for line in wording.list_can_say(referral, referral, report_frames.claims(), [], True))
-    assert "simulated" in wording.list_cannot_say(report_frames.claims(), referral, True)[0]
-    assert not any("simulated" in line for line in wording.list_cannot_say(report_frames.claims(), referral, False))
 
 
 def test_a_clear_difference_of_the_never_engaged_stands_beside_the_effect_that_rests_on_them():
