@@ -66,7 +66,7 @@ def test_sets_are_shown_side_by_side_and_small_counts_are_not():
 def test_the_section_holds_no_missing_number_and_no_empty_part():
     section = str(write_section(tables(), PARAMETERS, TEMPLATE))
     assert not [word for word in ("nan", "None", "NA ", "<NA>") if word in section]
-    assert section.count("\n###") == 2
+    assert section.count("\n####") == 2
     bare = tables() | {"matched_sets": tables()["matched_sets"].head(0)}
     assert "standard deviations per span" not in str(write_section(bare, PARAMETERS, TEMPLATE))
 
