@@ -285,4 +285,3 @@ def write_caution(never: pd.Series | None, complier: pd.Series | None) -> str:
         f"One assumption behind this is in doubt: people who were referred but never engaged had {write_change(never['estimate'])} contacts than comparison people "
         f"({write_interval(never['ci_low'], never['ci_high'])}), and if their referral did something, the effect on those who engaged is misstated. The effect of being referred does not rest on it."
     )
-    return found + ". This is a clear difference: either engagement is selective, or a referral alone does something, and the effect on those who engaged rests on neither being so."
