@@ -22,16 +22,16 @@ import numpy as np
 import pandas as pd
 
 # What a count of people is called. Other counts are of contacts, pairs, months or draws: the records behind them are compared one by one.
-PEOPLE = {"n_people", "n_referred", "n_comparison", "n_treated", "n_smaller_arm", "n_clients", "n_referrals", "n_mentors", "n_linked", "n_unlinked"}
+PEOPLE = {"n_people", "n_referred", "n_comparison", "n_treated", "n_smaller_arm", "n_clients", "n_referrals", "n_mentors", "n_linked", "n_unlinked", "n_accepted", "n_engaged", "n_again", "n_met", "n_open", "n_joined", "n_active", "n_lived"}
 # Columns of text that say something about a row and do not name it.
-REMARKS = {"status", "reason", "meaning", "flag", "published"}
+REMARKS = {"status", "reason", "meaning", "flag", "published", "counted", "qualifier", "unit"}
 # Columns of numbers that name a row.
-NAMES = {"month", "accept_from", "months_after", "washout_days", "trigger_months", "first_month", "last_month", "unengaged_irr", "year"}
+NAMES = {"month", "accept_from", "months_after", "washout_days", "trigger_months", "first_month", "last_month", "unengaged_irr", "year", "days", "as_of", "is_met"}
 # Tables that count no real person: worlds of the audit, referrals dealt by lot, the truth of a simulation.
 NOBODY = {"audit", "audit_limits", "audit_pairs", "audit_verdicts", "negative_controls", "negative_control_summary", "demonstration", "linkage_truth", "link_thresholds_truth"}
 # Tables in which some rows count people and others contacts or something else: what marks those of people.
-SOME_PEOPLE = {"linkage_comparison": ("compared", "clients found and not found"), "matched_sets": ("is_count", True), "claims": ("claim", "clients")}
-VALUE = {"matched_sets": "value", "claims": "reproduced"}
+SOME_PEOPLE = {"linkage_comparison": ("compared", "clients found and not found"), "matched_sets": ("is_count", True), "claims": ("claim", "clients"), "implementation_claims": ("is_count", True)}
+VALUE = {"matched_sets": "value", "claims": "reproduced", "implementation_claims": "computed"}
 # The places named in a message; the rest is counted.
 SHOWN = 5
 

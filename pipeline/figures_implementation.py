@@ -78,7 +78,7 @@ def draw_lines(axes, rows: pd.DataFrame, lines: dict[str, tuple], names) -> list
         first, top, last = known[0], known[np.argmax(values[known])], known[-1]
         gaps = len(values) - len(known)
         sentences.append(
-            f"{words}: {values[first]:,.0f} in {names[first]}, at most {values[top]:,.0f} in {names[top]}, {values[last]:,.0f} in {names[last]}" + (f"; {gaps} points suppressed." if gaps else ".")
+            f"{words}: {values[first]:,.0f} in {names[first]}, at most {values[top]:,.0f} in {names[top]}, {values[last]:,.0f} in {names[last]}" + (f"; {gaps} {'point' if gaps == 1 else 'points'} suppressed." if gaps else ".")
         )
     axes.set_ylim(bottom=0)
     if sentences:

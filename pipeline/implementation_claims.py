@@ -89,12 +89,13 @@ def count_mentors(name: str, mentors: pd.DataFrame, day: pd.Timestamp) -> tuple:
 def control_implementation_claims(implementation_claims: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `implementation_claims` fit for publication: counts rounded, percentages from rounded counts, NA where too few people are behind one.
 
-    `is_suppressed` is added, which tells a figure that is withheld from one that could not be counted.
+    `is_suppressed` is added, which tells a figure that is withheld from one that could not be counted, and `is_count`, which tells
+    a count of people from a percentage.
     """
     is_percent = implementation_claims["unit"].eq("percent")
     counts = control_counts(implementation_claims["computed"].where(~is_percent).round(), threshold, rounding).astype(float)
     shares = [control_percent(row.computed, int(row.n_of), threshold, rounding) if row.unit == "percent" and pd.notna(row.computed) else float("nan") for row in implementation_claims.itertuples()]
     computed = counts.where(~is_percent, pd.Series(shares, index=implementation_claims.index, dtype=float)).round(1)
     return implementation_claims.assign(
-        computed=computed, n_of=control_counts(implementation_claims["n_of"], threshold, rounding), is_suppressed=computed.isna() & implementation_claims["computed"].notna()
+        is_count=~is_percent, computed=computed, n_of=control_counts(implementation_claims["n_of"], threshold, rounding), is_suppressed=computed.isna() & implementation_claims["computed"].notna()
     )

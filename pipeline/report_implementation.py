@@ -66,7 +66,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     gaps = list(found["implementation_gaps"].get("gap", []))
     counts, months, threshold, study = found["referral_counts"], parameters.panel.months_after, parameters.disclosure.threshold, parameters.study
     shown = {
-        "years": (show_counts(counts, "year", "First referred in", gaps, study.referrals_to), f"Referrals and people by year; met a mentor within {months} months"),
+        "years": (show_counts(counts, "year", "First referred in", gaps, study.referrals_to), "Referrals and people by year" + (f"; met a mentor within {months} months" if "first_contact" not in gaps else "")),
         "sources": (show_counts(counts, "referral_source", "Referred by", gaps), "Referrals and people by who referred them first"),
         "needs": (show_counts(counts, "primary_need", "Need", gaps), "Referrals and people by the need first recorded"),
         "delays": (show_delays(found["contact_delays"]), "People who had met a mentor, by days after their first referral"),
@@ -271,7 +271,8 @@ def write_agreement(implementation_claims: pd.DataFrame, rounding: int) -> str:
     """Return which published figures the extracts bear out and which they do not; counts within the rounding of each other agree."""
     counted = implementation_claims.dropna(subset=["computed"]) if len(implementation_claims) else implementation_claims
     if counted.empty:
-        return "None of the published figures can be counted on these extracts."
+        is_withheld = len(implementation_claims) and implementation_claims["is_suppressed"].any()
+        return "What can be counted of the published figures is withheld: too few people are behind it." if is_withheld else "No published figure can be counted on these extracts."
     slack = rounding * counted["unit"].ne("percent")
     is_over = counted["qualifier"].notna()
     fits = (counted["computed"] + slack >= counted["published"]) & (is_over | (counted["computed"] - slack <= counted["published"]))
