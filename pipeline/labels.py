@@ -169,6 +169,20 @@ LABELS = {
     "exposure": {"in_area": "Custody and hospital are time at risk", "at_liberty": "Custody and hospital taken out"},
     "duplicates": {"left_out": "Duplicates left out", "counted": "Duplicates counted"},
     "later_referrals": {"removed": "Net of later referrals", "followed": "Later referrals left in"},
+    "input": {
+        "effect": "Effect of being referred on officer hours",
+        "officer_hour": "Price of an officer hour",
+        "hours_per_contact": "Officer hours per contact averted",
+        "scheme": "Cost of the scheme",
+        "staff": "Staff of the scheme",
+        "contracts": "Contracts of the scheme",
+        "other_costs": "Other costs of the scheme",
+        "volunteers": "Volunteers’ time",
+        "not_analysed": "Hours averted among those not analysed",
+        "blank_minutes": "Officer minutes left blank",
+        "optimism": "Optimism bias",
+        "years": "Years counted",
+    },
     "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }
 

@@ -1,38 +1,15 @@
 """The parameters: read from params.yaml, checked, handed on section by section."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
+from pipeline.param_types import Count, Day, Months, PairCount, Probability, Section, Seed
+from pipeline.params_economics import Economics
 from pipeline.tables import project_root
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-PairCount = Annotated[int, Field(ge=10_000, le=100_000_000)]
-Months = Annotated[int, Field(ge=1, le=60)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-
-def read_day(text) -> date:
-    """Return the day that `text` says, for example "2019-03-31"; raise ValueError when it is of another format."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
-    except (TypeError, ValueError):
-        raise ValueError('must be a day as "2019-03-31", in quotes') from None
-
-
-Day = Annotated[date, BeforeValidator(read_day)]
-
-
-class Section(BaseModel):
-    """A section of params.yaml: refuses names it does not know and values of another type."""
-
-    # Strict: otherwise `true` would pass for one month, and "12" for twelve.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
 
 class Extracts(Section):
     folder: Annotated[str, Field(min_length=1)]
@@ -313,6 +290,7 @@ class Parameters(Section):
     plan: Plan | None = None
     audit: Audit | None = None
     negative_controls: NegativeControls | None = None
+    economics: Economics | None = None
     disclosure: Disclosure | None = None
     release: Release | None = None
     report: Report | None = None
