@@ -125,6 +125,17 @@ LABELS = {
         "sequential_trials_censored": "Sequential trials, cut off at later referrals",
         "complier_censored": "Complier effect, cut off at later referrals",
     },
+    "assurance": {
+        "commissioner": "Commissioner: asked for it and accepts it",
+        "analyst": "Analyst: carried it out",
+        "assurer": "Assurer: reviewed it, and is not the analyst",
+        "approver": "Approver: signed it off",
+        "assured_on": "Assured on",
+        "statement": "Assurance statement",
+        "code_reviewed_by": "Reviewer of the code",
+        "code_published_at": "Where the code is open to everybody",
+        "funder": "Who paid, and what say they had",
+    },
     "plan_choice": {
         "accept_from": "Links from",
         "engaged_by": "From being referred to engaging",

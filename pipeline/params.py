@@ -8,8 +8,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipeline.errors import InputError
 from pipeline.param_types import Count, Day, Months, PairCount, Probability, Section, Seed
+from pipeline.params_assurance import Assurance
 from pipeline.params_economics import Economics
 from pipeline.tables import project_root
+
 
 class Extracts(Section):
     folder: Annotated[str, Field(min_length=1)]
@@ -295,6 +297,7 @@ class Parameters(Section):
     release: Release | None = None
     report: Report | None = None
     record: Record | None = None
+    assurance: Assurance | None = None
 
 
 def load_sections(*names: str) -> dict:

@@ -58,6 +58,19 @@ def ask_git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def committed_parameters(root: Path) -> dict | None:
+    """Return the sections of params.yaml as the last commit of `root` has them; None where there is no version control."""
+    try:
+        return yaml.safe_load(ask_git(root, "show", "HEAD:./params.yaml"))
+    except (OSError, subprocess.CalledProcessError, yaml.YAMLError):
+        return None
+
+
+def hash_lookups(folder: Path) -> list[tuple[str, str]]:
+    """Return name and SHA-256 of each lookup (CSV) in `folder`, those under version control that every run may read."""
+    return [(path.name, hash_file(path)) for path in sorted(folder.glob("*.csv"))]
+
+
 def list_parameters(sections: dict, text: str, is_demonstration: bool = True) -> pd.DataFrame:
     """Return parameter, value, meaning for every value of `sections`; the meaning is its comment in `text` (params.yaml).
 

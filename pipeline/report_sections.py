@@ -6,7 +6,7 @@ A section that this run cannot fill says so in a sentence (NOT_REPORTED).
 
 import pandas as pd
 
-from pipeline import report_audit, report_designs, report_diagnostics, report_economics, report_implementation, report_linkage, report_moderators, report_negative_controls, report_staggered, report_uncertainty
+from pipeline import report_audit, report_designs, report_diagnostics, report_economics, report_governance, report_implementation, report_linkage, report_moderators, report_negative_controls, report_staggered, report_uncertainty
 from pipeline.markdown import Markup, read_template
 
 NOT_REPORTED = "{} is not reported in this run."
@@ -20,7 +20,9 @@ def write_sections(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], 
         "moderators_section": report_moderators.write_section(tables, figures, parameters, read_template("moderators")),
         "implementation_section": filled(report_implementation.write_section(tables, figures, parameters, read_template("implementation")), "How the scheme was delivered"),
         "economics_section": filled(report_economics.write_section(tables, figures, parameters, read_template("economics")), "What the scheme costs and saves"),
-        "governance_section": say_missing("The state of the checklists"),
+        "governance_section": filled(report_governance.write_section(tables, parameters, read_template("governance")), "The state of the checklists"),
+        "made_from": report_governance.write_made_from(parameters, tables),
+        "ledger_section": report_governance.write_ledger(tables, read_template("ledger")),
         "rivals_section": say_missing("What else could have changed demand"),
         "detectable_section": report_diagnostics.write_detectable(tables, read_template("detectable")),
         "harm_section": report_diagnostics.write_section(tables, figures, parameters, read_template("harm")),

@@ -18,3 +18,13 @@ function Table(tbl)
   local caption = pandoc.utils.stringify(tbl.caption.long)
   return pandoc.Div({ tbl }, pandoc.Attr("", { "scroll" }, { { "role", "region" }, { "tabindex", "0" }, { "aria-label", caption } }))
 end
+
+-- A part that opens on demand, its summary in sight.
+function Div(div)
+  if not div.classes:includes("fold") then return nil end
+  local summary = pandoc.write(pandoc.Pandoc({ pandoc.Plain({ pandoc.Str(div.attributes.summary) }) }), "html")
+  local blocks = { pandoc.RawBlock("html", "<details>\n<summary>" .. summary .. "</summary>") }
+  for _, block in ipairs(div.content) do blocks[#blocks + 1] = block end
+  blocks[#blocks + 1] = pandoc.RawBlock("html", "</details>")
+  return blocks
+end
