@@ -26,18 +26,16 @@ def count_referrals(referred: pd.DataFrame, referral_facts: pd.DataFrame) -> pd.
     """Return `referral_counts` (REFERRAL_COUNTS): a row per level of a characteristic, quarters without a referral included.
 
     `referred` is cohort.describe_referred; counted are the referrals of those first referred within the study's dates,
-    and the people among them. n_accepted, n_engaged and n_again (referred more than once) are people; missing where the
-    register never says whether a referral was accepted, or when anybody met a mentor.
+    and the people among them. n_accepted, n_engaged and n_again (referred more than once) are people; n_engaged is missing
+    where the register never says when anybody met a mentor.
     """
     in_study = referred[referred["is_in_study"]]
     people = add_levels(in_study[in_study["is_distinct"]], "index_on")
     referrals = add_levels(referral_facts[referral_facts["client_id"].isin(in_study["client_id"])], "referred_on")
     people = people.assign(is_again=people["n_referrals"] > 1)
     table = pd.concat([count_levels(people, referrals, name) for name in CHARACTERISTICS], ignore_index=True)
-    unknown = {"n_accepted": referral_facts["accepted"].isna().all(), "n_engaged": referral_facts["first_contact_on"].isna().all()}
-    for column, is_unknown in unknown.items():
-        table[column] = table[column].astype("Int64").mask(pd.Series(is_unknown, index=table.index))
-    return table.assign(position=np.arange(len(table)))[REFERRAL_COUNTS]
+    is_unknown = pd.Series(referral_facts["first_contact_on"].isna().all(), index=table.index)
+    return table.assign(position=np.arange(len(table)), n_engaged=table["n_engaged"].astype("Int64").mask(is_unknown))[REFERRAL_COUNTS]
 
 
 def add_levels(rows: pd.DataFrame, day: str) -> pd.DataFrame:

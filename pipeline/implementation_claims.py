@@ -13,7 +13,7 @@ COLUMNS = ["claim", "published", "qualifier", "unit", "as_of", "computed", "n_of
 NO_REGISTER = "cannot be counted: the extracts hold no register of referrals"
 NO_MENTORS = "cannot be counted: the extracts hold no mentors"
 NO_FIRST_CONTACT = "cannot be counted: the register does not say when anybody met a mentor"
-NOT_SAID = "cannot be counted: the extract of mentors does not say it"
+NO_DATES = "cannot be counted: the extract of mentors does not say when they joined"
 NOWHERE = {"staff": "cannot be counted: no extract holds staff", "contract": "cannot be counted: no extract holds contracts"}
 
 
@@ -69,21 +69,16 @@ def count_helped(referred: pd.DataFrame, referral_facts: pd.DataFrame) -> tuple:
 
 def count_mentors(name: str, mentors: pd.DataFrame, day: pd.Timestamp) -> tuple:
     """Return a figure about mentors on a day: recruited by then, former clients among those, active, or the percentage of these with lived experience."""
-    if mentors.empty:
-        return None, None, NO_MENTORS
-    recruited = mentors[mentors["joined_on"].le(day)]
-    if name == "mentors_recruited":
-        return len(recruited), None, "everyone who had joined"
-    flag = {"former_clients": "former_client", "lived_experience": "lived_experience"}.get(name)
-    if flag and mentors[flag].isna().all():
-        return None, None, NOT_SAID
-    if name == "former_clients":
-        return int(recruited["former_client"].astype("boolean").fillna(False).sum()), None, "mentors whom the extract marks as former clients; no person is followed from one extract to the other"
-    active = count_active(mentors, day)
-    if name == "active_mentors":
-        return active["n_active"], None, "joined by then and not left"
+    if mentors["joined_on"].isna().all():
+        return None, None, NO_MENTORS if mentors.empty else NO_DATES
+    recruited, active = mentors[mentors["joined_on"].le(day)], count_active(mentors, day)
     n_active = active["n_active"]
-    return (100 * active["n_lived"] / n_active if n_active else None), n_active, "of the mentors active then"
+    return {
+        "mentors_recruited": (len(recruited), None, "everyone who had joined"),
+        "former_clients": (int(recruited["former_client"].sum()), None, "mentors whom the extract marks as former clients; no person is followed from one extract to the other"),
+        "active_mentors": (n_active, None, "joined by then and not left"),
+        "lived_experience": (100 * active["n_lived"] / n_active if n_active else None, n_active, "of the mentors active then"),
+    }[name]
 
 
 def control_implementation_claims(implementation_claims: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:

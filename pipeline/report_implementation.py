@@ -6,7 +6,7 @@ pipeline.report_moderators (names of groups), pipeline.report_tables, pipeline.w
 
 import pandas as pd
 
-from pipeline.implementation import DAYS_TO_CONTACT, EVERYONE, MONTHS_OF_SUPPORT, OPEN, control_closures, control_delays, control_durations, control_referral_counts
+from pipeline.implementation import DAYS_TO_CONTACT, EVERYONE, MONTHS_OF_SUPPORT, OPEN, UNKNOWN, control_closures, control_delays, control_durations, control_referral_counts
 from pipeline.implementation_claims import control_implementation_claims
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.mentors import control_mentors
@@ -18,11 +18,11 @@ SUPPRESSED = "suppressed"
 NAMES = ["referral_counts", "contact_delays", "durations", "closures", "mentor_years", "mentor_quarters", "implementation_claims", "implementation_gaps", "doses"]
 GAPS = {
     "register": "There is no register of referrals in these extracts: how many people were referred, accepted and supported, how soon and for how long, cannot be counted.",
-    "accepted": "The register does not say which referrals were accepted.",
     "first_contact": "The register does not say when anybody first met a mentor: engagement, the time until the first contact and the length of support cannot be counted.",
     "closing": "The register does not say when support ended, or why.",
-    "mentors": "There is no extract of mentors: how many were recruited, were active or had lived experience cannot be counted.",
-    "lived_experience": "The extract of mentors does not say who had lived experience.",
+    "referral_source": "The register does not say who referred people.",
+    "primary_need": "The register does not say for what need people were referred.",
+    "mentors": "There is no extract of mentors that says when they joined: how many were recruited, were active or had lived experience cannot be counted.",
 }
 CLAIMS = {
     "referrals_in_period": "Referrals, within the claim's dates", "referrals_on_register": "Referrals, whole register", "mentors_recruited": "Mentors recruited",
@@ -49,13 +49,19 @@ def list_gaps(tables: dict[str, pd.DataFrame]) -> list[str]:
     counts, closures, mentors = tables["referral_counts"], tables["closures"], tables["mentor_years"]
     gaps = {
         "register": counts.empty,
-        "accepted": len(counts) and counts["n_accepted"].isna().all(),
         "first_contact": len(counts) and counts["n_engaged"].isna().all(),
         "closing": len(closures) and closures["closure_reason"].eq(OPEN).all(),
+        "referral_source": is_unrecorded(counts, "referral_source"),
+        "primary_need": is_unrecorded(counts, "primary_need"),
         "mentors": mentors.empty,
-        "lived_experience": len(mentors) and mentors["n_lived"].isna().all(),
     }
     return [name for name, is_gap in gaps.items() if is_gap]
+
+
+def is_unrecorded(referral_counts: pd.DataFrame, characteristic: str) -> bool:
+    """Return whether the register records this characteristic of nobody."""
+    levels = set(referral_counts.loc[referral_counts["characteristic"].eq(characteristic), "level"])
+    return levels == {UNKNOWN}
 
 
 def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
@@ -73,7 +79,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "durations": (show_durations(found["durations"]), "Days until the first contact and months of support: the median, and between which values the middle half lies"),
         "closures": (show_closures(found["closures"]), "How referrals ended"),
         "doses": (show_doses(found["doses"]), "The engaged by how long they were supported; described, no effect"),
-        "mentors": (show_mentor_years(found["mentor_years"], gaps, study.contacts_to), "Mentors recruited, by year"),
+        "mentors": (show_mentor_years(found["mentor_years"], study.contacts_to), "Mentors recruited, by year"),
         "claims": (show_claims(found["implementation_claims"]), "Published figures on how the scheme was carried out, and the same counts on these extracts"),
     }
     return Markup(fill_template(template, {
@@ -129,15 +135,14 @@ def show_counts(referral_counts: pd.DataFrame, characteristic: str, heading: str
     """
     rows = referral_counts[referral_counts["characteristic"].isin([characteristic, EVERYONE])] if len(referral_counts) else referral_counts
     rows = rows.sort_values("characteristic", key=lambda names: names.eq(EVERYONE), kind="stable")
-    if len(rows) < 2:
+    if len(rows) < 2 or characteristic in gaps:
         return pd.DataFrame()
-    left_out = ["Accepted"] * ("accepted" in gaps) + ["Met a mentor", "Share"] * ("first_contact" in gaps)
     table = pd.DataFrame([
         {heading: "All" if row.characteristic == EVERYONE else name_code(row.level) if last_day is None else name_year(row.level, last_day), "Referrals": count_words(row.n_referrals), "People": count_words(row.n_people), "Accepted": count_words(row.n_accepted),
          "Met a mentor": count_words(row.n_engaged), "Share": share_words(row.n_engaged, row.n_people), "Referred again": count_words(row.n_again)}
         for row in rows.itertuples()
     ])  # fmt: skip
-    return table.drop(columns=left_out)
+    return table.drop(columns=["Met a mentor", "Share"]) if "first_contact" in gaps else table
 
 
 def show_delays(contact_delays: pd.DataFrame) -> pd.DataFrame:
@@ -190,10 +195,9 @@ def write_one(value) -> str:
     return write_number(value, 1)
 
 
-def show_mentor_years(mentor_years: pd.DataFrame, gaps: list[str], last_day) -> pd.DataFrame:
+def show_mentor_years(mentor_years: pd.DataFrame, last_day) -> pd.DataFrame:
     """Return in words the mentors recruited in each year."""
-    table = pd.DataFrame([{"Year": name_year(row.year, last_day), "Recruited": count_words(row.n_joined), "With lived experience": count_words(row.n_lived)} for row in mentor_years.itertuples()])
-    return table.drop(columns="With lived experience") if len(table) and "lived_experience" in gaps else table
+    return pd.DataFrame([{"Year": name_year(row.year, last_day), "Recruited": count_words(row.n_joined), "With lived experience": count_words(row.n_lived)} for row in mentor_years.itertuples()])
 
 
 def show_claims(implementation_claims: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.implementation import (
     DAYS_TO_CONTACT, MONTHS_OF_SUPPORT, OTHER, control_closures, control_delays, control_durations, control_referral_counts, count_closures, count_delays, count_referrals, measure_durations, survival_quartiles,
 )
-from pipeline.implementation_claims import NO_MENTORS, NO_REGISTER, NOT_SAID, compare_with_published, control_implementation_claims
+from pipeline.implementation_claims import NO_DATES, NO_MENTORS, NO_REGISTER, compare_with_published, control_implementation_claims
 from pipeline.mentors import control_mentors, count_mentor_quarters, count_mentor_years
 from pipeline.part_counts import control_parts, pool_small
 from pipeline.tables import read_reference
@@ -127,11 +127,6 @@ def test_mentors_are_counted_when_they_joined_and_while_they_stayed():
     assert quarters["ends_on"].iloc[-1] == pd.Timestamp("2019-12-15")
 
 
-def test_lived_experience_that_nobody_recorded_is_missing_and_not_zero():
-    unsaid = mentors().assign(lived_experience=pd.NA)
-    assert count_mentor_years(unsaid, LAST_DAY)["n_lived"].isna().all() and count_mentor_quarters(unsaid, LAST_DAY)["n_lived"].isna().all()
-
-
 def published(*claims):
     rows = [(claim, 10.0, "over", "percent" if claim == "lived_experience" else "people", year, "a source") for claim, year in claims]
     return pd.DataFrame(rows, columns=["claim", "published", "qualifier", "unit", "as_of", "source"])
@@ -147,10 +142,10 @@ def test_published_figures_stand_beside_the_same_counts_on_these_extracts():
 
 def test_what_the_extracts_do_not_hold_is_said_figure_by_figure():
     asked = published(("referrals_in_period", 2018), ("people_helped", 2019), ("mentors_recruited", 2019), ("lived_experience", 2019))
-    nothing = compare_with_published(asked, referred().iloc[:0], register().iloc[:0], mentors().iloc[:0], STUDY, CLAIM)
+    nothing = compare_with_published(asked, pd.DataFrame(), register().iloc[:0], mentors().iloc[:0], STUDY, CLAIM)
     assert nothing["computed"].isna().all() and nothing["counted"].tolist() == [NO_REGISTER, NO_REGISTER, NO_MENTORS, NO_MENTORS]
-    unsaid = compare_with_published(asked, referred(), register(), mentors().assign(lived_experience=pd.NA), STUDY, CLAIM)
-    assert unsaid["counted"].iloc[3] == NOT_SAID
+    undated = compare_with_published(asked, referred(), register(), mentors().assign(joined_on=pd.NaT), STUDY, CLAIM)
+    assert undated["counted"].tolist()[2:] == [NO_DATES, NO_DATES] and undated["computed"].notna().tolist() == [True, True, False, False]
 
 
 def test_every_published_figure_has_a_source_and_is_known_to_the_count():

@@ -98,11 +98,12 @@ def test_a_register_without_first_contacts_says_so_and_shows_no_share_of_engaged
     assert_sound(text)
 
 
-def test_a_register_that_never_says_who_was_accepted_or_when_support_ended_says_so():
-    counts = referral_counts().assign(n_accepted=pd.array([pd.NA] * len(referral_counts()), dtype="Int64"))
+def test_a_register_that_never_says_who_referred_whom_for_what_or_when_support_ended_says_so():
+    counts = referral_counts()
+    counts = pd.concat([counts[~counts["characteristic"].isin(["referral_source", "primary_need"])], counts.iloc[[0, 0]].assign(characteristic=["referral_source", "primary_need"], level="not recorded")], ignore_index=True)
     closures = pd.DataFrame({"is_met": [True, False], "closure_reason": "still open", "n_referrals": [200, 220]})
     text = section(referral_counts=counts, closures=closures)
-    assert GAPS["accepted"] in text and GAPS["closing"] in text and "Accepted" not in text
+    assert all(GAPS[gap] in text for gap in ("referral_source", "primary_need", "closing")) and "Not recorded" not in text and "| 2018 |" in text
     assert_sound(text)
 
 
