@@ -62,19 +62,26 @@ def control_attrition(attrition: pd.DataFrame, threshold: int, rounding: int) ->
     return controlled
 
 
-def control_claims(claims: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+def control_claims(claims: pd.DataFrame, effects: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `claims` (claim, published, reproduced ...) fit for publication.
 
-    The number of clients is rounded and the shares of clients come from rounded counts; a fall in demand is a ratio of
-    two large sums and stays. Where the extracts allow no such count, there is nothing to control.
+    The number of clients is rounded, the shares of clients come from rounded counts, and the fall in demand is that of the
+    first before-and-after row of the controlled `effects`. Where the extracts allow no such count, there is nothing to control.
     """
     exact = claims.set_index("claim")["reproduced"]
     if exact.isna().all():
         return claims
-    n_people = int(exact.get("clients", 0))
+    n_people = count_clients(claims)
     controlled = {name: control_percent(exact[name], n_people, threshold, rounding) for name in ("did not call", "called once or twice") if name in exact}
     controlled["clients"] = control_counts(pd.Series([n_people]), threshold, rounding).astype(float)[0]
+    controlled["fall in demand"] = -effects.loc[effects["estimator"].eq("naive"), "percent_change"].astype(float).head(1).sum(min_count=1)
     return claims.assign(reproduced=claims["claim"].map(controlled).where(claims["claim"].isin(list(controlled)), claims["reproduced"]))
+
+
+def count_clients(claims: pd.DataFrame) -> int:
+    """Return the exact number of clients that `claims` counts; 0 where the extracts allow no such count."""
+    found = claims.loc[claims["claim"].eq("clients"), "reproduced"].dropna()
+    return int(found.sum())
 
 
 def control_percent(percent: float, n_people: int, threshold: int, rounding: int) -> float:

@@ -2,7 +2,7 @@
 
 Who is supported for long chose to stay, was allowed to, or stayed in trouble; who stops early may have stopped because
 they were well or because they gave up. Contacts after referral make support long or short as much as the other way
-round, so no comparison between these groups says what more support would do. Builds on pipeline.contrasts (its constants) and pipeline.disclosure.
+round, so no comparison between these groups says what more support would do. Builds on pipeline.contrasts (its constants) and pipeline.disclosure and pipeline.disclosure_rates.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.contrasts import DAYS_IN_MONTH, PRIMARY
 from pipeline.disclosure import control_percent, control_table
+from pipeline.disclosure_rates import MEAN_OF, round_to
 
 COLUMNS = ["months_of_support", "position", "median_months", "n_people", "contacts_before", "contacts_after", "share_open"]
 QUARTERS = 4
@@ -50,7 +51,16 @@ def describe_doses(cohort: pd.DataFrame, panel: pd.DataFrame, support: pd.DataFr
 
 
 def control_doses(doses: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `doses` fit for publication: people rounded, shares from rounded counts, and nothing beside a suppressed count."""
+    """Return `doses` fit for publication: people rounded, shares and rates from rounded counts, and nothing beside a suppressed count.
+
+    No rate of contacts stands for fewer people than twice the threshold, or with fewer contacts than the threshold: a few would make most of it.
+    """
+    rates = {}
+    for name in ("contacts_before", "contacts_after"):
+        contacts = doses[name] * doses["n_people"]
+        is_shown = (doses["n_people"] >= MEAN_OF * threshold) & (contacts >= threshold)
+        rates[name] = (doses[name] * round_to(contacts, rounding) / contacts.where(contacts > 0)).where(is_shown)
+    doses = doses.assign(**rates)
     shares = [control_percent(100 * row.share_open, int(row.n_people), threshold, rounding) / 100 for row in doses.itertuples()]
     controlled = control_table(doses.assign(share_open=shares), threshold, rounding, counts=["n_people"], blank=["median_months", "contacts_before", "contacts_after", "share_open"])
     return controlled.round({"median_months": 1, "contacts_before": 1, "contacts_after": 1, "share_open": 2})

@@ -1,7 +1,7 @@
 """The table `effects`: every estimate with its status, what it means in percent, and contacts averted.
 
 A row that holds no estimate says why; nothing is dropped and nothing is filled in. Builds on pipeline.estimates (the
-tidy row), pipeline.contrasts (trials) and pipeline.disclosure.
+tidy row), pipeline.contrasts (trials), pipeline.disclosure and pipeline.disclosure_rates.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.contrasts import Trials
 from pipeline.disclosure import control_counts, control_table
+from pipeline.disclosure_rates import control_before_after
 from pipeline.estimates import LARGEST_LOG_RATIO, add_status, describe_change, is_estimated
 from pipeline.estimates import COLUMNS as TIDY
 
@@ -75,8 +76,10 @@ def why_missing(row, trials: Trials) -> str:
 def control_effects(effects: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `effects` fit for publication: counts rounded or suppressed, contacts averted worked out again from rounded counts.
 
-    Otherwise a published ratio and the contacts averted would give the exact count away. Numbers of people in a status are controlled too.
+    Otherwise a published ratio and the contacts averted would give the exact count away. Numbers of people in a status are controlled too,
+    and the ratio of contacts after and before, which is one of two plain sums, is that of rounded sums.
     """
+    effects = control_before_after(effects, threshold, rounding)
     controlled = control_table(effects, threshold, rounding, counts=["n_people", "n_person_months", "n_counted"])
     status = pd.Series([control_words(words, threshold, rounding) for words in effects["status"]], index=effects.index, dtype="str")
     # Where fewer than the threshold are left out, the difference of two counts would be theirs.
@@ -84,7 +87,8 @@ def control_effects(effects: pd.DataFrame, threshold: int, rounding: int) -> pd.
     controlled["n_counted"] = controlled["n_counted"].where(is_shown)
     again = describe_change(controlled, controlled["n_counted"].astype("Float64").astype(float).where(is_shown))
     averted = {name: (again[name] / rounding).round() * rounding for name in AVERTED}
-    return controlled.assign(**averted, status=status)
+    percent = {name: again[name] for name in ("percent_change", "percent_change_low", "percent_change_high")}
+    return controlled.assign(**percent, **averted, status=status)
 
 
 def control_words(words: str, threshold: int, rounding: int) -> str:

@@ -7,6 +7,8 @@ like success. Intervals are Wilson's (1927); they count rows as independent, so 
 import numpy as np
 import pandas as pd
 
+from pipeline.disclosure import control_table
+from pipeline.disclosure_rates import control_shares
 from pipeline.groups import most_frequent
 from pipeline.intervals import cluster_shares, wilson_interval
 
@@ -14,6 +16,10 @@ IDENTIFIERS = ["forename", "surname", "date_of_birth", "phone", "postcode", "nom
 COLUMNS = ["check", "arm", "period", "value", "ci_low", "ci_high", "n", "pass_mark", "passed"]
 TRUTH_COLUMNS = ["measure", "arm", "period", "pattern", "value", "ci_low", "ci_high", "n"]
 HEAVIEST = 10
+# Checks whose value is a mean of probabilities or a difference, and no share of a count.
+NO_SHARE = ("expected", "recall lost")
+# Checks that count clients; the others count contacts.
+OF_CLIENTS = ("link rate", "clients ", "register entries")
 
 
 def check_links(
@@ -54,6 +60,19 @@ def check_links(
 def add_checks(*checks: pd.DataFrame) -> pd.DataFrame:
     """Return link_quality with further checks of the same columns below it."""
     return pd.concat(checks, ignore_index=True)[COLUMNS].astype({"n": "int64", "passed": "boolean"})
+
+
+def control_quality(link_quality: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `link_quality` fit for publication: counts rounded or suppressed, shares and their intervals those of rounded counts.
+
+    A share of clients is missing where fewer than the threshold are inside or outside it; whether its mark is met stays.
+    """
+    check, ends = link_quality["check"], ["ci_low", "ci_high"]
+    is_share = ~check.str.startswith(NO_SHARE)
+    of_clients = check.str.startswith(OF_CLIENTS) | check.str.endswith(" in the register")
+    shares = control_shares(link_quality, "value", "n", threshold, rounding, ends, of_clients)
+    kept = {name: link_quality[name].where(~is_share, shares[name]) for name in ("value", *ends)}
+    return control_table(link_quality.assign(**kept), threshold, rounding, counts=["n"], blank=["value", *ends]).round(4)
 
 
 def place_contacts(contacts: pd.DataFrame, links: pd.DataFrame, persons: pd.DataFrame, referrals: pd.DataFrame) -> pd.DataFrame:

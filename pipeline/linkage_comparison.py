@@ -2,12 +2,16 @@
 
 Three comparisons: contacts with a person against contacts without; contacts tied to others of their person against
 contacts that stand alone; clients found in the contact records against clients not found. The difference of a share is
-standardised as Austin (2009) does, so that it does not depend on how many there are.
+standardised as Austin (2009) does, so that it does not depend on how many there are. Builds on pipeline.disclosure and
+pipeline.disclosure_rates for what may be published of it.
 """
 
 import duckdb
 import numpy as np
 import pandas as pd
+
+from pipeline.disclosure import control_table
+from pipeline.disclosure_rates import round_to
 
 COLUMNS = ["compared", "characteristic", "level", "n_linked", "n_unlinked", "share_linked", "share_unlinked", "difference"]
 # The first of each pair is taken as linked.
@@ -71,7 +75,30 @@ def standardise_differences(counts: pd.DataFrame) -> pd.DataFrame:
     for side in ("linked", "unlinked"):
         totals = table.groupby(["compared", "characteristic"])[f"n_{side}"].transform("sum")
         table[f"share_{side}"] = table[f"n_{side}"] / totals.where(totals > 0)
+    return add_difference(table).astype({"n_linked": "int64", "n_unlinked": "int64"})[COLUMNS]
+
+
+def add_difference(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with the standardised difference of share_linked and share_unlinked."""
     one, other = table["share_linked"], table["share_unlinked"]
     spread = np.sqrt((one * (1 - one) + other * (1 - other)) / 2)
-    table["difference"] = ((one - other) / spread.where(spread > 0)).mask(one.eq(other), 0.0)
-    return table.astype({"n_linked": "int64", "n_unlinked": "int64"})[COLUMNS]
+    return table.assign(difference=((one - other) / spread.where(spread > 0)).mask(one.eq(other), 0.0))
+
+
+def control_comparison(linkage_comparison: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `linkage_comparison` fit for publication: counts rounded or suppressed, a second one beside a single suppressed one, shares and differences from rounded counts.
+
+    The contacts that stand alone are those with a person less those tied to others; as both are rounded, the difference leaves
+    as many values open as rounding does.
+    """
+    within = ["compared", "characteristic"]
+    controlled = control_table(linkage_comparison, threshold, rounding, counts=["n_linked", "n_unlinked"], within=within)
+    for side in ("linked", "unlinked"):
+        totals = round_to(linkage_comparison.groupby(within)[f"n_{side}"].transform("sum"), rounding)
+        share = controlled[f"n_{side}"].astype(float) / np.where(totals > 0, totals, np.nan)
+        controlled[f"share_{side}"] = share.clip(upper=1)
+    hidden = controlled[["n_linked", "n_unlinked"]].isna().any(axis=1)
+    blank = ["share_linked", "share_unlinked", "difference"]
+    controlled = add_difference(controlled)
+    controlled[blank] = controlled[blank].mask(hidden)
+    return controlled

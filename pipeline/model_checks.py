@@ -73,8 +73,15 @@ def check_denominator(inverse: np.ndarray, confidence: float) -> dict:
 
 
 def control_checks(model_checks: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `model_checks` fit for publication: values that count people are rounded, or missing below the threshold."""
+    """Return `model_checks` fit for publication: values that count people are rounded, or missing below the threshold.
+
+    The overlap is missing too, and its meaning says why, where fewer people than the threshold lie outside it: the share would count them.
+    """
     is_count = model_checks["check"].isin(COUNTS)
+    n_people = model_checks.loc[model_checks["check"].eq("clusters"), "value"].sum()
+    is_told = model_checks["check"].eq("overlap") & ~((1 - model_checks["value"]) * n_people >= threshold)
+    words = model_checks["meaning"] + f" Fewer than {threshold} people are left over, so the share is not shown."
+    model_checks = model_checks.assign(value=model_checks["value"].mask(is_told), meaning=model_checks["meaning"].mask(is_told, words))
     counted = control_counts(model_checks["value"].where(is_count).round(), threshold, rounding)
     return model_checks.assign(value=model_checks["value"].where(~is_count, counted.astype(float)))
 

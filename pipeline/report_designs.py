@@ -59,7 +59,7 @@ def show_questions(balance: pd.DataFrame, effects: pd.DataFrame, threshold: int)
             "Question": question, "Ratio": dash_if_missing(row["estimate"], write_ratio), "Interval": interval_words(row["ci_low"], row["ci_high"], write_ratio),
             "Treated": count_words(side["n_referred"], threshold), "Compared with": count_words(side["n_comparison"], threshold), "Worth": count_words(side["n_effective"], threshold),
             "Difference before": largest(sides["smd_before"]), "Difference after": largest(sides["smd_after"]),
-            "Overlap": dash_if_missing(side["overlap"], lambda share: write_percent(100 * share)),
+            "Overlap": f"all but fewer than {threshold}" if pd.isna(side["overlap"]) and pd.notna(side["n_referred"]) else dash_if_missing(side["overlap"], lambda share: write_percent(100 * share)),
         })  # fmt: skip
     return pd.DataFrame(rows)
 

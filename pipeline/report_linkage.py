@@ -1,7 +1,7 @@
 """The report's section on linkage: controlled tables in words, sentences, figures, filled into a template of its own.
 
 Builds on pipeline.report_tables, pipeline.report_uncertainty and pipeline.wording (numbers in words), pipeline.labels, pipeline.markdown,
-pipeline.disclosure (control of the tables) and pipeline.transparency (the record of the algorithm).
+pipeline.disclosure, pipeline.disclosure_rates and pipeline.linkage_comparison (control of the tables) and pipeline.transparency (the record of the algorithm).
 """
 
 import math
@@ -9,8 +9,10 @@ import math
 import pandas as pd
 
 from pipeline.disclosure import control_table
+from pipeline.disclosure_rates import control_shares, control_unlinkables
 from pipeline.figures_linkage import name_level
 from pipeline.labels import label
+from pipeline.linkage_comparison import control_comparison
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_difference, write_share
 from pipeline.report_uncertainty import NUMBERS as UNCERTAINTY_NUMBERS
@@ -23,14 +25,18 @@ LEAST_DIFFERENCE = 0.2
 CONTROLS = {
     "match_levels": {"counts": ["n_pairs_m", "n_pairs_u"], "blank": []},
     "match_examples": {"counts": [], "blank": []},
-    "unlinkables": {"counts": ["n_identities", "n_contacts"], "blank": ["share_identities", "share_contacts"]},
+    "unlinkables": {"counts": [], "blank": []},
     "link_thresholds": {"counts": ["n_pairs", "n_people"], "blank": []},
     "link_thresholds_truth": {"counts": ["n"], "blank": ["value", "ci_low", "ci_high"]},
     "linkage_months": {"counts": ["n"], "blank": ["value", "ci_low", "ci_high"]},
     "linkage_differences": {"counts": ["n_people", "n_contacts"], "blank": ["estimate", "std_error", "ci_low", "ci_high"]},
-    "linkage_comparison": {"counts": ["n_linked", "n_unlinked"], "blank": ["share_linked", "share_unlinked", "difference"]},
+    "linkage_comparison": {"counts": [], "blank": []},
     "clerical_review": {"counts": ["n_pairs", "n_unsure"], "blank": []},
 }  # fmt: skip
+# Tables with a control of their own.
+OWN = {"linkage_comparison": control_comparison, "unlinkables": control_unlinkables}
+# Shares that stand beside the count they are of, with their intervals.
+SHARES = {"linkage_months": [("value", "n", ["ci_low", "ci_high"])], "link_thresholds_truth": [("value", "n", ["ci_low", "ci_high"])]}
 NUMBERS = {"m", "u", "Weight (bits)", "Pairs", "People", "Precision", "Recall", "F1", "True precision", "True recall", "True F1", "Contacts", "Linked", "Not linked", "Difference", "Altogether (bits)", "Found"}
 
 
@@ -46,9 +52,12 @@ def add_rows(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
 
 def control_one(name: str, table: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
     """Return one table of `CONTROLS` fit for publication; u keeps six decimals, as it is small by nature."""
-    within = ["compared", "characteristic"] if name == "linkage_comparison" else None
+    if name in OWN:
+        return OWN[name](table, threshold, rounding).round(4)
+    for share, n, ends in SHARES.get(name, []):
+        table = control_shares(table, share, n, threshold, rounding, ends)
     counts = [column for column in CONTROLS[name]["counts"] if column in table]
-    controlled = control_table(table, threshold, rounding, counts=counts, within=within, blank=CONTROLS[name]["blank"])
+    controlled = control_table(table, threshold, rounding, counts=counts, blank=CONTROLS[name]["blank"])
     return controlled.round({column: 6 if column == "u" else 4 for column in controlled})
 
 

@@ -183,7 +183,7 @@ def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
                 "Check": str(row.check).replace("_", " ").capitalize(),
                 "Arm": label("arm", row.arm),
                 "Period": label("period", row.period),
-                "Found": "suppressed" if is_hidden else dash_if_missing(row.value, write_share),
+                "Found": "suppressed" if is_hidden else f"fewer than {threshold} on one side" if pd.isna(row.value) and row.n >= threshold else dash_if_missing(row.value, write_share),
                 "Interval": "–" if is_hidden else interval_words(row.ci_low, row.ci_high, write_share),
                 "Counted": count_words(row.n, threshold),
                 "Pass mark": dash_if_missing(row.pass_mark, write_share),

@@ -1,33 +1,27 @@
 """The report's section on doubt about the links: the interval with and without, and what links nobody sees could do.
 
-Builds on pipeline.disclosure (control of the tables), pipeline.report_tables, pipeline.wording and pipeline.markdown.
+Builds on pipeline.disclosure and pipeline.disclosure_rates (control of the tables), pipeline.report_tables, pipeline.wording and pipeline.markdown.
 """
 
 import pandas as pd
 
 from pipeline.disclosure import control_table
+from pipeline.disclosure_rates import control_calibration, control_missed
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.missed_links import ESTIMATE, MEASURED, NEARER_END
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio, write_share
 from pipeline.wording import write_number, write_percent
 
-CONTROLS = {
-    "calibration": {"counts": ["n"], "blank": ["expected", "calibrated", "share_right", "ci_low", "ci_high"]},
-    "calibration_line": {"counts": ["n_same", "n_different"], "blank": []},
-    "missed_links": {
-        "counts": ["n_pairs_below", "n_labelled", "n_contacts"],
-        "blank": ["expected_matches", "share_same", "share_same_at_most", "missed_at_most", "loss_at_most", "log_shift_at_most"],
-    },
-    "linkage_uncertainty": {"counts": [], "blank": []},
-    "recall_to_overturn": {"counts": [], "blank": []},
-}  # fmt: skip
+OWN = {"calibration": control_calibration, "missed_links": control_missed}
+# The tables of this section, with their counts.
+CONTROLS = {"calibration": ["n"], "calibration_line": ["n_same", "n_different"], "missed_links": ["n_pairs_below", "n_labelled", "n_contacts"], "linkage_uncertainty": [], "recall_to_overturn": []}
 ESTIMANDS = {"referral": "being referred", "engaged": "engaging (complier effect)"}
 NUMBERS = ["Ratio", "With doubt", "Without", "Pooled ratio", "Share of variance", "Loss of recall", "Promised", "Calibrated", "Right", "Links", "Contacts", "Missed at most"]
 
 
 def control_uncertainty(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
     """Return the tables of CONTROLS fit for publication: counts suppressed and rounded, what rests on them blanked, wrong links never counted."""
-    return {name: control_table(table.drop(columns="n_wrong", errors="ignore"), threshold, rounding, **CONTROLS[name]).round(5) for name, table in tables.items()}
+    return {name: OWN[name](table, threshold, rounding) if name in OWN else control_table(table, threshold, rounding, counts=CONTROLS[name]).round(5) for name, table in tables.items()}
 
 
 def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
