@@ -6,6 +6,8 @@ Outputs). Remaining totals are rounded first, losses are their differences and p
 counts, so that no exact count can be worked out from several published ones.
 """
 
+import math
+
 import pandas as pd
 
 
@@ -74,7 +76,7 @@ def control_claims(claims: pd.DataFrame, effects: pd.DataFrame, threshold: int, 
     n_people = count_clients(claims)
     controlled = {name: control_percent(exact[name], n_people, threshold, rounding) for name in ("did not call", "called once or twice") if name in exact}
     controlled["clients"] = control_counts(pd.Series([n_people]), threshold, rounding).astype(float)[0]
-    controlled["fall in demand"] = -effects.loc[effects["estimator"].eq("naive"), "percent_change"].astype(float).head(1).sum(min_count=1)
+    controlled["fall in demand"] = 100 - 100 * math.exp(effects.loc[effects["estimator"].eq("naive"), "estimate"].head(1).sum(min_count=1))
     return claims.assign(reproduced=claims["claim"].map(controlled).where(claims["claim"].isin(list(controlled)), claims["reproduced"]))
 
 

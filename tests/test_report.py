@@ -63,7 +63,7 @@ def parameters():
 def controlled_tables():
     tables = report_frames.all_tables()
     tables["attrition"] = control_attrition(tables["attrition"], 10, 5)
-    tables["claims"] = control_claims(tables["claims"], 10, 5)
+    tables["claims"] = control_claims(tables["claims"], tables["effects"], 10, 5)
     tables["effects"] = control_table(tables["effects"], 10, 5, ["n_people", "n_person_months"])
     tables["link_quality"] = control_table(tables["link_quality"], 10, 5, ["n"], blank=["value", "ci_low", "ci_high"])
     tables |= control_linkage(report_frames.linkage_tables(), 10, 5)
