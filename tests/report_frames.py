@@ -30,7 +30,7 @@ def attrition() -> pd.DataFrame:
 def effects() -> pd.DataFrame:
     """Return the main estimates of one outcome and the referral effect of a second."""
     rows = [
-        ("n_contacts", "none", "naive", "before_after", -1.66, 0.08, 396, 9504),
+        ("n_contacts", "none", "naive", "before_after", -1.6555, 0.08, 396, 9504),
         ("n_contacts", "not_yet_referred", "sequential_trials", "referral", -0.30, 0.08, 61234, 734808),
         ("n_contacts", "not_yet_referred", "complier", "engaged", -0.55, 0.15, 61234, 734808),
         ("n_contacts", "not_yet_referred", "sequential_trials", "never_engaged", -0.02, 0.10, 60810, 729720),
