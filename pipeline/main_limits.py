@@ -9,7 +9,7 @@ the way is half of that width. Sizes come from controlled tables. Builds on noth
 import numpy as np
 import pandas as pd
 
-COLUMNS = ["position", "kind", "limit", "size", "pull", "n_people", "n_of"]
+COLUMNS = ["position", "kind", "limit", "size", "pull", "speaks_of", "of_referred"]
 RANKS = {"no estimate": 0, "pass marks": 1, "width": 2, "hidden selection": 3, "fading links": 3, "recall": 3, "never engaged": 3, "precision of the answer": 3, "not shown": 4, "not reached": 5}
 # Worlds of the audit that break an assumption nobody can check, by what they have in common.
 SELECTION, FADING = ("hidden state", "selective engagement"), ("links decay",)
@@ -20,7 +20,7 @@ def rank_limits(tables: dict[str, pd.DataFrame], reach: pd.Series | None, estima
 
     `tables` are controlled: audit and recall_to_overturn, which may lack, effects and attrition. `reach` has ci_low and ci_high
     of the answer on the log scale, for `estimand` (referral or engaged); None where nothing could be estimated. `plan` names the
-    designs (estimator, engaged_by) whose errors the audit tells. size is the share of the way to no effect (1: all of it), pull the move on the log scale, n_people of n_of the people reached.
+    designs (estimator, engaged_by) whose errors the audit tells. size is the share of the way to no effect (1: all of it), pull the move on the log scale, speaks_of how many of_referred the answer speaks of.
     """
     rows = [dict(kind="pass marks", limit="missed", size=float(n_failures))] if n_failures else []
     if reach is None or not np.isfinite([reach["ci_low"], reach["ci_high"]]).any():
@@ -32,7 +32,7 @@ def rank_limits(tables: dict[str, pd.DataFrame], reach: pd.Series | None, estima
     found = pd.DataFrame(rows, columns=COLUMNS[1:])
     found = found.assign(rank=found["kind"].map(RANKS)).sort_values(["rank", "size", "kind"], ascending=[True, False, True], kind="stable").drop(columns="rank")
     found.insert(0, "position", range(1, len(found) + 1))
-    return found.astype({"size": float, "pull": float, "n_people": "Int64", "n_of": "Int64"}).reset_index(drop=True)
+    return found.astype({"size": float, "pull": float, "speaks_of": "Int64", "of_referred": "Int64"}).reset_index(drop=True)
 
 
 def list_pulls(tables: dict[str, pd.DataFrame], reach: pd.Series, estimand: str, plan) -> list[dict]:
@@ -86,7 +86,7 @@ def count_reached(attrition: pd.DataFrame) -> list[dict]:
     if len(rows) < 2 or rows["n_people"].iloc[[0, -1]].isna().any() or rows["n_people"].iloc[0] == 0:
         return []
     first, last = int(rows["n_people"].iloc[0]), int(rows["n_people"].iloc[-1])
-    return [dict(kind="not reached", limit="not reached", size=1 - last / first, n_people=last, n_of=first)] if last < first else []
+    return [dict(kind="not reached", limit="not reached", size=1 - last / first, speaks_of=last, of_referred=first)] if last < first else []
 
 
 def share_of(pull: float, way: float) -> float:

@@ -6,7 +6,8 @@ A section that this run cannot fill says so in a sentence (NOT_REPORTED).
 
 import pandas as pd
 
-from pipeline import report_audit, report_designs, report_diagnostics, report_economics, report_governance, report_implementation, report_linkage, report_moderators, report_negative_controls, report_staggered, report_uncertainty
+from pipeline import report_audit, report_designs, report_diagnostics, report_economics, report_glossary, report_governance, report_implementation, report_linkage, report_mechanism, report_moderators, report_negative_controls
+from pipeline import report_rivals, report_staggered, report_uncertainty
 from pipeline.markdown import Markup, read_template
 
 NOT_REPORTED = "{} is not reported in this run."
@@ -16,14 +17,15 @@ def write_sections(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], 
     """Return every topic's section as Markdown, by name, from controlled `tables` and finished `figures`."""
     staggered = tables.get("staggered_effects", pd.DataFrame())
     return {
-        "mechanism_section": say_missing("How the scheme is meant to work"),
+        "mechanism_section": filled(report_mechanism.write_section(tables, figures, read_template("mechanism")), "How the scheme is meant to work"),
         "moderators_section": report_moderators.write_section(tables, figures, parameters, read_template("moderators")),
         "implementation_section": filled(report_implementation.write_section(tables, figures, parameters, read_template("implementation")), "How the scheme was delivered"),
         "economics_section": filled(report_economics.write_section(tables, figures, parameters, read_template("economics")), "What the scheme costs and saves"),
         "governance_section": filled(report_governance.write_section(tables, parameters, read_template("governance")), "The state of the checklists"),
         "made_from": report_governance.write_made_from(parameters, tables),
         "ledger_section": report_governance.write_ledger(tables, read_template("ledger")),
-        "rivals_section": say_missing("What else could have changed demand"),
+        "rivals_section": filled(report_rivals.write_section(tables), "What else could have changed demand"),
+        "glossary_section": filled(report_glossary.write_section(tables, parameters), "The meaning of terms"),
         "detectable_section": report_diagnostics.write_detectable(tables, read_template("detectable")),
         "harm_section": report_diagnostics.write_section(tables, figures, parameters, read_template("harm")),
         "diagnostics_section": report_diagnostics.write_section(tables, figures, parameters, read_template("diagnostics")),
