@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.tables import read_reference
+
 
 def attrition() -> pd.DataFrame:
     """Return both flows, exact counts, one small loss."""
@@ -197,4 +199,5 @@ def all_tables() -> dict:
         "balance": balance(),
         "sensitivity": sensitivity(),
         "validation_results": validation_results(),
+        **{name: read_reference(name) for name in ("theory_of_change", "rival_explanations", "glossary")},
     }
