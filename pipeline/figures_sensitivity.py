@@ -58,7 +58,7 @@ def list_departures(valid: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_curve(axes, valid: pd.DataFrame) -> None:
-    """Draw the sorted estimates over their intervals; filled where the interval leaves out 1, the primary one a diamond."""
+    """Draw the sorted estimates over their intervals; filled where the interval leaves out 1, the primary one a diamond, the plan's a square where it is another."""
     low, high = finite_limits(valid, ["estimate", "ci_low", "ci_high"])
     places = np.arange(len(valid))
     ends = [valid[name].astype(float).fillna(valid["estimate"]).clip(low, high) for name in ("ci_low", "ci_high")]
@@ -69,12 +69,30 @@ def draw_curve(axes, valid: pd.DataFrame) -> None:
     for place in np.flatnonzero(valid["is_primary"]):
         axes.vlines(place, ends[0][place], ends[1][place], color=DARK, lw=2, zorder=4)
         axes.plot(place, valid["estimate"][place], marker="D", ms=8, mfc=DARK, mec="white", zorder=5, ls="")
-        axes.annotate("primary", (place, ends[1][place]), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9, color=DARK)
+        axes.annotate(name_primary(valid), (place, ends[1][place]), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9, color=DARK)
+    for place in np.flatnonzero(planned_elsewhere(valid)):
+        axes.vlines(place, ends[0][place], ends[1][place], color=ORANGE, lw=2, ls=":", zorder=4)
+        axes.plot(place, valid["estimate"][place], marker="s", ms=8, mfc="white", mec=ORANGE, mew=1.6, zorder=5, ls="")
+        axes.annotate("plan", (place, ends[0][place]), xytext=(0, -10), textcoords="offset points", ha="center", fontsize=9, color="#8A3B00")
     axes.axhline(0, color=GREY, lw=1)
     axes.set(ylim=(low, high), xlim=(-1, max(len(valid), 1)), xticks=[])
     ratio_axis(axes.yaxis, low, high)
     axes.set_ylabel("Incidence rate ratio")
     axes.set_title(f"{len(valid):,} valid specifications, sorted", loc="left", fontsize=9)
+
+
+def planned_elsewhere(valid: pd.DataFrame) -> np.ndarray:
+    """Return a flag per row: what the analysis plan asks for, where this run's primary specification is another (column is_planned of pipeline.plan_ledger)."""
+    if "is_planned" not in valid:
+        return np.zeros(len(valid), bool)
+    return (valid["is_planned"].astype(bool) & ~valid["is_primary"].astype(bool)).to_numpy()
+
+
+def name_primary(valid: pd.DataFrame) -> str:
+    """Return what stands beside the run's primary specification: whether it is the plan's."""
+    if "is_planned" not in valid:
+        return "primary"
+    return "plan and this run" if (valid["is_planned"].astype(bool) & valid["is_primary"].astype(bool)).any() else "this run"
 
 
 def draw_departures(axes, marks: pd.DataFrame, valid: pd.DataFrame) -> None:
@@ -125,7 +143,9 @@ def describe_curve(valid: pd.DataFrame, invalid: pd.DataFrame) -> str:
     )
     primary = valid[valid["is_primary"]]
     if len(primary):
-        text += f" The primary one is {math.exp(primary['estimate'].iloc[0]):.2f}."
+        text += f" The primary one is {math.exp(primary['estimate'].iloc[0]):.2f}"
+        planned = valid[planned_elsewhere(valid)]
+        text += f"; what the plan asks for is another, {math.exp(planned['estimate'].iloc[0]):.2f}." if len(planned) else ", which is what the plan asks for." if "is_planned" in valid and primary["is_planned"].all() else "."
     if len(invalid):
         text += f" {invalid['design'].nunique()} invalid designs stand apart, from {math.exp(invalid['estimate'].min()):.2f} to {math.exp(invalid['estimate'].max()):.2f}."
     return text
