@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, finite_limits, new_figure, ratio_axis, title_figure
 from pipeline.labels import label, word_level
-from pipeline.specification_choices import CHOICES, design_of
+from pipeline.specification_choices import CHOICES, design_of, sort_curve
 
 DARK = "#00314F"
 SHADE = "#F3E4DC"
@@ -24,7 +24,7 @@ ROW = 0.185  # inches
 def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
     """Return the specification curve, its marks and the panel of invalid designs, and the alternative text."""
     rows = sensitivity[np.isfinite(sensitivity["estimate"].astype(float))]
-    valid = rows[rows["is_valid"]].sort_values(["estimate", *CHOICES], kind="stable", ignore_index=True)
+    valid = sort_curve(sensitivity)
     invalid = name_designs(rows[~rows["is_valid"]])
     marks = list_departures(valid)
     designs = list(dict.fromkeys(invalid.sort_values("estimate")["design"]))

@@ -39,6 +39,14 @@ def differ_in_one(sensitivity: pd.DataFrame) -> pd.DataFrame:
     return sensitivity[kept].assign(differs=differs)
 
 
+def sort_curve(sensitivity: pd.DataFrame) -> pd.DataFrame:
+    """Return the specification curve: the valid rows that have an estimate, least first, with their `place` counted from 1."""
+    valid = sensitivity[sensitivity["is_valid"].astype(bool) & np.isfinite(sensitivity["estimate"].astype(float))]
+    valid = valid.sort_values(["estimate", *CHOICES], kind="stable", ignore_index=True)
+    valid.insert(0, "place", np.arange(1, len(valid) + 1))
+    return valid
+
+
 def choices_that_matter(sensitivity: pd.DataFrame) -> pd.DataFrame:
     """Return choice, level, n_pairs, shift, shift_low, shift_high, share_of_spread: how far each level moves the log ratio from the plan's.
 
