@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.wording import name_direction, write_number, write_percent
 
-UNITS = {"percent fewer": lambda value: write_fewer(value), "hours": lambda value: f"{write_hours_number(value)} hours", "pounds": lambda value: write_rounded(value), "pounds a year": lambda value: f"{write_rounded(value)} a year"}
+UNITS = {"percent fewer": lambda value: write_percent(value, 0), "hours": lambda value: write_hours_number(value), "pounds": lambda value: write_rounded(value), "pounds a year": lambda value: write_rounded(value)}
 SETTINGS = {"not_analysed": {0.0: "none", 100.0: "as many per person"}, "blank_minutes": {0.0: "count as none", 100.0: "as long as the others"}, "optimism": {0.0: "none", 2.0: "twice"}}
 
 
@@ -151,9 +151,12 @@ def write_ratio_sentence(results: pd.DataFrame, confidence: str) -> str:
         opening = f"For each pound of cost the officer hours averted are worth {write_pounds(round(ratio, 2))}"
     if math.isnan(low):
         return f"{opening}. How sure that is cannot be simulated, because the interval of the effect has no end on one side."
-    verdict = "The interval includes 1, so it cannot be told whether the hours alone are worth the cost." if low <= 1 <= high else "The hours alone are worth more than the cost." if low > 1 else "The hours alone are worth less than the cost."
+    if low <= 1 <= high:
+        verdict = " The interval includes 1, so it cannot be told whether the hours alone are worth the cost."
+    else:
+        verdict = "" if ratio < 0 else f" The hours alone are worth {'more' if low > 1 else 'less'} than the cost."
     draws = "none of the draws" if share == 0 else "every draw" if share == 1 else f"{write_percent(100 * share)} of draws (Monte Carlo error {write_number(100 * value_of(results, 'monte_carlo_error'), 1)} percentage points)"
-    return f"{opening} ({confidence} of simulated draws: {write_number(low, 2)} to {write_number(high, 2)}). {verdict} Benefit exceeds cost in {draws}."
+    return f"{opening} ({confidence} of simulated draws: {write_number(low, 2)} to {write_number(high, 2)}).{verdict} Benefit exceeds cost in {draws}."
 
 
 def write_volunteers(costs: pd.DataFrame, results: pd.DataFrame) -> str:
@@ -187,24 +190,43 @@ def write_switching(switching: pd.DataFrame, results: pd.DataFrame) -> str:
     opening = f"Benefit equals cost where officer hours fall by {write_number(effect['switching_value'])}% (estimated: {write_fewer(effect['value'])})"
     if "officer_hour" not in rows.index:
         return f"{opening}. No price of an hour and no cost makes good a rise in hours, so that only the effect has a switching value."
-    others = [f"{words} {write_unit(rows.loc[name, 'switching_value'], rows.loc[name, 'unit'])} rather than {write_unit(rows.loc[name, 'value'], rows.loc[name, 'unit'])}" for name, words in (
-        ("officer_hour", "where an officer hour costs"), ("hours_per_contact", "where a contact takes"), ("scheme", "where the scheme costs"),
-    ) if pd.notna(rows.loc[name, "value"])]  # fmt: skip
+    others = [f"{words} {write_unit(rows.loc[name, 'switching_value'], rows.loc[name, 'unit'])}{unit} rather than {write_unit(rows.loc[name, 'value'], rows.loc[name, 'unit'])}" for name, words, unit in (
+        ("officer_hour", "where an officer hour costs", ""), ("hours_per_contact", "where a contact takes", " hours"), ("scheme", "where the scheme costs", " a year"),
+    ) if name in rows.index and pd.notna(rows.loc[name, "value"])]  # fmt: skip
     return f"{opening}; or, all else as it is, {'; '.join(others)}."
 
 
-def write_published(published: pd.DataFrame, months: int) -> str:
+def write_assumptions(economics, months: int) -> str:
+    """Return the optimism taken off, the years counted and the rate of discount, all of the section economics of params.yaml."""
+    bias = f"For optimism, benefits are lowered by {write_share(economics.optimism_benefits)} and costs raised by {write_share(economics.optimism_costs)}: assumptions of params.yaml, section economics."
+    if economics.horizon_years == 1:
+        return f"{bias} Counted are the {months} months that were estimated, undiscounted, and nothing after them."
+    return (
+        f"{bias} Counted are {economics.horizon_years} years, of which only the first {months} months were estimated. Each year after is taken to avert {write_share(economics.kept_each_year)} "
+        f"of the hours of the year before it, discounted at {write_share(economics.discount_rate)} a year to the referral; nothing was measured there."
+    )
+
+
+def write_share(share: float) -> str:
+    """Return a share as a percentage with no more decimals than it has: 0.035 is 3.5%, 0.15 is 15%."""
+    return f"{100 * share:.4g}%"
+
+
+def write_published(published: pd.DataFrame, months: int, is_simulated: bool) -> str:
     """Return what the published hours come to per client and contact, beside these extracts; nothing where none were published."""
-    if published.empty:
+    rows, own = (published[published["is_published"]], published[~published["is_published"]]) if len(published) else (published, published)
+    if rows.empty:
         return ""
-    rows, own = published[published["is_published"]], published[~published["is_published"]]
     clients = " and ".join(write_number(value) for value in rows["hours_per_client"])
-    contacts = rows["contacts_per_client"].iloc[0] if len(rows) else float("nan")
     sentence = f"About {clients} staff hours per client were published as saved."
+    contacts = rows["contacts_per_client"].iloc[0]
     if pd.notna(contacts):
-        sentence += f" The published distribution of calls implies {write_number(contacts, 1)} contacts per client before referral, so that this would be about {' and '.join(write_number(value) for value in rows['hours_per_contact'])} hours for every contact there was."
+        per_contact = " and ".join(write_hours_number(value) for value in rows["hours_per_contact"])
+        sentence += f" The published distribution of calls implies {write_number(contacts, 1)} contacts per client before referral, so that this would be about {per_contact} hours for every contact there was."
     if own.empty:
         return f"{sentence} These extracts hold nothing to set beside it."
     mine = own.iloc[0]
-    here = f"In these extracts a contact of such clients took officers {write_hours_number(mine['hours_per_contact'])} hours, and all contacts of a client in the {months} months before referral {write_hours_number(mine['hours_per_client'])} hours"
-    return f"{sentence} {here}" + (": no scheme can save more than there was." if (rows["hours_per_client"] > mine["hours_per_client"]).any() else ".")
+    sentence += f" In these extracts a contact of such clients took officers {write_hours_number(mine['hours_per_contact'])} hours, and all contacts of a client in the {months} months before referral {write_hours_number(mine['hours_per_client'])} hours."
+    if is_simulated:
+        return f"{sentence} The minutes of simulated extracts are made up, so that this shows how the comparison is made and says nothing about the published hours."
+    return f"{sentence} No scheme can save more than there was." if (rows["hours_per_client"] > mine["hours_per_client"]).any() else sentence

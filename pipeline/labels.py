@@ -183,8 +183,6 @@ LABELS = {
     "input": {
         "effect": "Effect of being referred on officer hours",
         "officer_hour": "Price of an officer hour",
-        "hours_per_contact": "Officer hours per contact averted",
-        "scheme": "Cost of the scheme",
         "staff": "Staff of the scheme",
         "contracts": "Contracts of the scheme",
         "other_costs": "Other costs of the scheme",
@@ -193,6 +191,12 @@ LABELS = {
         "blank_minutes": "Officer minutes left blank",
         "optimism": "Optimism bias",
         "years": "Years counted",
+    },
+    "switch": {
+        "effect": "Fall in officer hours among the referred (%)",
+        "officer_hour": "Price of an officer hour (£)",
+        "hours_per_contact": "Officer hours per contact averted",
+        "scheme": "Cost of the scheme a year (£)",
     },
     "identifier": {"birth": "date of birth", "place": "postcode or address", "nominal": "force’s number"},
 }

@@ -18,7 +18,7 @@ COLUMNS = [
     "estimand", "basis", "n_people", "estimate", "std_error", "ci_low", "ci_high", "hours_after", "n_averted", "hours_averted", "hours_averted_low", "hours_averted_high",
     "per_100", "per_100_low", "per_100_high", "status",
 ]  # fmt: skip
-PUBLISHED_COLUMNS = ["study", "is_published", "n_clients", "hours", "hours_per_client", "contacts_per_client", "hours_per_contact", "pounds_per_hour", "as_of", "source"]
+PUBLISHED_COLUMNS = ["study", "is_published", "n_clients", "hours", "hours_per_client", "contacts_per_client", "hours_per_contact", "pounds_per_hour", "says", "source"]
 
 
 def count_hours(effects: pd.DataFrame, attrition: pd.DataFrame, typical_hours: float) -> pd.DataFrame:
@@ -117,5 +117,5 @@ def own_hours(claims: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     clients = claims.set_index("claim")["reproduced"].astype(float).get("clients", np.nan)
     if not (before.get("n_contacts", 0) > 0 and before.get("officer_minutes", 0) > 0 and clients > 0):
         return pd.DataFrame()
-    row = {"study": "These extracts: the published claim's clients before referral", "n_clients": clients, "hours": before["officer_minutes"] / 60, "pounds": np.nan, "as_of": "", "source": "Tables claims and effects of this run"}
+    row = {"study": "These extracts: clients of the published claim, before referral", "n_clients": clients, "hours": before["officer_minutes"] / 60, "pounds": np.nan, "says": "officer minutes as recorded", "source": "Tables claims and effects of this run"}
     return pd.DataFrame([row | {"is_published": False, "contacts_per_client": before["n_contacts"] / clients}])

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline import economics_wording as words
 from pipeline.contact_hours import EVERYONE, REFERRED, find_hours
 from pipeline.labels import label
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_list, write_table
 from pipeline.report_tables import count_words, dash_if_missing, interval_words
 from pipeline.wording import write_number, write_percent
 
@@ -25,7 +25,7 @@ MEASURES = {
 }  # fmt: skip
 
 
-def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
+def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, is_simulated: bool, template: str) -> Markup:
     """Return the section from controlled `tables` (TABLES), every part that is missing said in a sentence; empty where nothing was worked out."""
     found = {name: tables.get(name, pd.DataFrame()) for name in TABLES}
     hours, costs, results = found["officer_hours"], found["costs"], found["benefit_cost"]
@@ -46,18 +46,27 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "contact_hours_table": table_of(show_contact_hours(found["contact_hours"], parameters.disclosure.threshold), "Officer hours per contact of the referred in the year before referral, and of everyone", "contact-hours"),
         "missing": words.write_missing(hours, costs, results),
         "costs_table": table_of(show_costs(costs, parameters.economics.price_year), "Prices and costs, each with range, year and source", "costs"),
+        "is_drawn": "share_above_1" in set(results["measure"]) if len(results) else False,
         "ratio": words.write_ratio_sentence(results, confidence),
         "results_table": table_of(show_results(results), f"Benefits and costs in prices of {parameters.economics.price_year}; the intervals hold {confidence} of the simulated draws", "benefit-cost"),
         "volunteers": words.write_volunteers(costs, results),
+        "assumptions": words.write_assumptions(parameters.economics, months),
+        "sources": write_sources(found["published_hours"]),
         "scope": words.write_scope(tables.get("attrition", pd.DataFrame()), hours),
         "switching": words.write_switching(found["switching_values"], results),
         "switching_table": table_of(show_switching(found["switching_values"]), "At which value of an input benefit equals cost, the others as they are", "switching"),
         "tornado_figure": figures.get("tornado", "") if has_tornado else "",
         "tornado_table": table_of(show_tornado(found["tornado"]), "The benefit-cost ratio with one input at either end of its range, the others as they are", "tornado"),
-        "published": words.write_published(found["published_hours"], parameters.claim.months),
+        "published": words.write_published(found["published_hours"], parameters.claim.months, is_simulated),
         "published_table": table_of(show_published(found["published_hours"]), "Hours as published for the scheme, and what they come to for each client and contact", "published-hours"),
     }
     return Markup(fill_template(template, context))
+
+
+def write_sources(published: pd.DataFrame) -> Markup:
+    """Return what each publication says and where, as a list; empty text where there is none."""
+    rows = published[published["is_published"]] if len(published) else published
+    return write_list([f"{row.study}: “{row.says}” ({row.source})." for row in rows.itertuples()]) if len(rows) else Markup("")
 
 
 def write_share(percent: float) -> str:
@@ -136,16 +145,16 @@ def show_results(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_switching(switching: pd.DataFrame) -> pd.DataFrame:
-    """Return the switching values in words, and whether the input's range holds them."""
+    """Return the switching values in words, and whether the input's range holds them; a rise in hours has a minus."""
     known = switching.dropna(subset=["value", "switching_value"]) if len(switching) else switching
     return pd.DataFrame(
         [
             {
-                "Input": label("input", row.input),
+                "Input": label("switch", row.input),
                 "As worked out": words.write_unit(row.value, row.unit),
-                "Interval or range": interval_words(row.low, row.high, lambda value: words.write_unit(value, row.unit)),
+                "Range": interval_words(row.low, row.high, lambda value: words.write_unit(value, row.unit)),
                 "Benefit equals cost at": words.write_unit(row.switching_value, row.unit),
-                "Within the range": "–" if pd.isna(row.within_range) else "yes" if row.within_range else "no",
+                "In the range": "–" if pd.isna(row.within_range) else "yes" if row.within_range else "no",
             }
             for row in known.itertuples()
         ]
@@ -180,7 +189,6 @@ def show_published(published: pd.DataFrame) -> pd.DataFrame:
                 "Contacts per client before": dash_if_missing(row.contacts_per_client, lambda value: write_number(value, 1)),
                 "Hours per contact before": dash_if_missing(row.hours_per_contact, words.write_hours_number),
                 "Pounds per hour": dash_if_missing(row.pounds_per_hour, words.write_pounds),
-                "Source": row.source,
             }
             for row in published.itertuples()
         ]
