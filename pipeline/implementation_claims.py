@@ -75,7 +75,7 @@ def count_mentors(name: str, mentors: pd.DataFrame, day: pd.Timestamp) -> tuple:
     n_active = active["n_active"]
     return {
         "mentors_recruited": (len(recruited), None, "everyone who had joined"),
-        "former_clients": (int(recruited["former_client"].sum()), None, "mentors whom the extract marks as former clients; no person is followed from one extract to the other"),
+        "former_clients": (int(recruited["former_client"].sum()), None, "everyone who had joined and is marked as a former client"),
         "active_mentors": (n_active, None, "joined by then and not left"),
         "lived_experience": (100 * active["n_lived"] / n_active if n_active else None, n_active, "of the mentors active then"),
     }[name]

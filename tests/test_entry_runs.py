@@ -63,6 +63,7 @@ def test_an_example_runs_through_to_a_report_that_says_what_it_could_not_show(pr
     text = re.sub(r"<[^>]+>", "", re.sub(r"<(script|style).*?</\1>|<img[^>]*>", "", page[page.index("<body") :], flags=re.S))
     assert "What these extracts could not show" in text and "Linking was done elsewhere" in " ".join(text.split())
     assert not re.search(r"(?<![A-Za-z])(nan|None|NaT|&lt;NA&gt;)(?![A-Za-z])", text)
+    assert ("There is no register of referrals in these extracts" in " ".join(text.split())) == (kind == "panel") and ("Mentors recruited, by year" in " ".join(text.split())) == (kind == "pseudonymised")
     effects = pd.read_csv(project.folder / "reports/tables/effects.csv")
     assert {"sequential_trials", "complier"} <= set(effects["estimator"])
     links = pd.read_parquet(project.folder / "data/derived/links.parquet")
