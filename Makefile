@@ -12,12 +12,17 @@ FIND_PYTHON = for python in python3 python3.13 python3.12 python3.11 python; do 
 # The stages call `python`, which must be the one that was set up.
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: report test test-spark lab setup benchmark benchmark-linkage benchmark-scale northshire
+.PHONY: report pack test test-spark lab setup benchmark benchmark-linkage benchmark-scale northshire
 
 report: $(READY)
 	@$(WITH_PATH) python -m pipeline.check
 	@$(WITH_PATH) dvc repro
 	@echo "Open reports/evaluation.html or reports/evaluation.pdf."
+
+# What a reviewer gets: the report, its tables and everything to make it again, searched for personal details and checked.
+pack: $(READY)
+	@$(WITH_PATH) python -m pipeline.pack
+	@$(WITH_PATH) python -m pipeline.verify_pack reviewer-pack.zip
 
 test: $(READY)
 	@$(WITH_PATH) python -m pytest

@@ -46,6 +46,10 @@ class Picture(NamedTuple):
     def _repr_png_(self) -> bytes:
         return self.png
 
+    def __repr__(self) -> str:
+        # The PNG's bytes written out made an executed notebook three times as large.
+        return f"Picture({self.file!r})"
+
 
 def finish_figure(name: str, title: str, drawing: tuple[Figure, str], dpi: int = 200) -> Picture:
     """Return a drawing (figure, alternative text) as a Picture, without the version that would make reruns differ."""

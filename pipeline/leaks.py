@@ -1,92 +1,174 @@
 """Does a text that is about to leave hold anybody's details? Whole details are looked for, never single names.
 
-A text and the details to look for are cut into words alike (letters and digits, upper case), so that "12, North
-Road" finds "12 NORTH ROAD"; runs of words of the text are then looked up in a set, which stays fast for a hundred
-thousand people.
+A text and the details are made alike first: accents and apostrophes dropped, capitals, words cut at anything that is
+no letter or digit, street words shortened (pipeline.cleaning, on which this builds). Dates, phones and postcodes are
+found by their shape, however they are written, and looked up; names, addresses and keys are looked up as runs of
+words, and only where their first two words begin a detail, which stays fast for a hundred thousand people.
 """
 
 import re
-from itertools import chain
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import product
 
-import numpy as np
 import pandas as pd
 
+from pipeline.cleaning import STREET_WORDS
+
+KEYS = ["client_id", "nominal_id", "contact_id", "incident_id", "referral_id", "mentor_id", "person_id"]
 WORD = re.compile(r"[^\W_]+")
-EMBEDDED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
-PICTURE = re.compile(r'"image/png": *(\[[^]]*\]|"[^"]*")')
+APOSTROPHES = re.compile("['\u2019\u2018`\u00b4\u02bc]")
+# Details of fewer letters and digits would be found by chance.
 LEAST_LENGTH = 6
-Details = dict[str, dict[int, set[str]]]
+# Shorter keys of digits alone are also counts: they must stand behind a word such as "client".
+LEAST_DIGITS = 9
+NUMBERED = re.compile(r"(?:ID|IDS|CLIENT|CONTACT|INCIDENT|NOMINAL|REFERRAL|MENTOR|PERSON|REF|REFERENCE|NO|NUMBER|KEY)[\s\"':=#.()_-]{1,6}(\d+)\b")
+MONTHS = {name: number for number, names in enumerate(
+    ["JAN JANUARY", "FEB FEBRUARY", "MAR MARCH", "APR APRIL", "MAY", "JUN JUNE", "JUL JULY", "AUG AUGUST", "SEP SEPT SEPTEMBER", "OCT OCTOBER", "NOV NOVEMBER", "DEC DECEMBER"], 1
+) for name in names.split()}  # fmt: skip
+NAMED_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+YEAR_FIRST = re.compile(r"(?<![\w.])(\d{4})([-/. ]?)(\d{1,2})\2(\d{1,2})(?!\d)")
+YEAR_LAST = re.compile(r"(?<![\w.])(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
+DAY_MONTH = re.compile(rf"(?<!\w)(\d{{1,2}})(?:ST|ND|RD|TH)?[-\s]{{1,2}}(?:OF )?({NAMED_MONTH})\.?,?[-\s]{{1,2}}(\d{{4}})(?!\d)")
+MONTH_DAY = re.compile(rf"(?<!\w)({NAMED_MONTH})\.?\s(\d{{1,2}})(?:ST|ND|RD|TH)?,?\s(\d{{4}})(?!\d)")
+PHONE = re.compile(r"(?<![\w.])(?:\+|00)?[(]?\d[\d ().\u00a0/-]{7,22}\d(?!\w)")
+POSTCODE = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d[A-Z0-9]?)[\s_-]{0,3}(\d[A-Z]{2})(?![A-Z0-9])")
+
+
+@dataclass
+class Details:
+    """What no text may hold: dates, phones and postcodes by value; other details as words, by the kinds they are of."""
+
+    dates: set[date] = field(default_factory=set)
+    phones: set[str] = field(default_factory=set)
+    postcodes: set[str] = field(default_factory=set)
+    runs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    lengths: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 def personal_details(tables: list[pd.DataFrame]) -> Details:
-    """Return what no text may hold, by kind and number of words, from the personal tables of an evaluation.
+    """Return what no text may hold, from the personal tables of an evaluation.
 
-    Kinds: name (forename and surname in either order), date of birth, phone, postcode, address, person or record key.
-    Details of fewer than six letters and digits are left out: they would be found by chance.
+    Kinds: name (forename and surname in either order), date of birth, phone, postcode, address, key (of a client, contact,
+    incident, referral, mentor or person). Names, addresses and keys of fewer than six letters and digits are left out.
     """
-    kinds = {"phone": ["phone"], "postcode": ["postcode"], "address": ["address"], "key": ["client_id", "nominal_id", "contact_id", "referral_id", "mentor_id"]}
-    found = {kind: collect_values(tables, names) for kind, names in kinds.items()}
-    found["date of birth"] = chain.from_iterable(write_dates(table["date_of_birth"]) for table in tables if "date_of_birth" in table)
-    found["name"] = chain.from_iterable(full_names(table) for table in tables if {"forename", "surname"} <= set(table.columns))
-    return {kind: group_by_words(values) for kind, values in found.items()}
+    details = Details()
+    for table in tables:
+        if "date_of_birth" in table:
+            days = pd.to_datetime(pd.Series(table["date_of_birth"].dropna().unique()), errors="coerce", format="ISO8601").dropna()
+            details.dates |= set(days.dt.date)
+        details.phones |= {national(value) for value in distinct(table, "phone")}
+        details.postcodes |= {"".join(WORD.findall(value.upper())) for value in distinct(table, "postcode")}
+        add_runs(details, "address", distinct(table, "address"))
+        for key in KEYS:
+            add_runs(details, "key", distinct(table, key))
+        if {"forename", "surname"} <= set(table.columns):
+            pairs = table[["forename", "surname"]].dropna().drop_duplicates().astype(str)
+            add_runs(details, "name", [*(pairs["forename"] + " " + pairs["surname"]), *(pairs["surname"] + " " + pairs["forename"])])
+    details.phones.discard("")
+    return details
 
 
-def collect_values(tables: list[pd.DataFrame], names: list[str]):
-    """Return the distinct texts in the columns `names` of all `tables`."""
-    return chain.from_iterable(table[name].dropna().astype(str).unique() for table in tables for name in names if name in table)
+def distinct(table: pd.DataFrame, column: str) -> list[str]:
+    """Return the distinct texts of a column, none where the table has no such column."""
+    return [str(value) for value in table[column].dropna().unique()] if column in table else []
 
 
-def write_dates(dates: pd.Series) -> set[str]:
-    """Return distinct dates as people write them: 1980-02-01, 01/02/1980 and 1 February 1980."""
-    distinct = pd.to_datetime(pd.Series(dates.dropna().unique()), errors="coerce").dropna()
-    return set(distinct.dt.strftime("%Y-%m-%d")) | set(distinct.dt.strftime("%d/%m/%Y")) | {f"{day.day} {day:%B %Y}" for day in distinct}
-
-
-def full_names(table: pd.DataFrame) -> set[str]:
-    """Return distinct full names in both orders."""
-    names = table[["forename", "surname"]].dropna().drop_duplicates().astype(str)
-    return set(names["forename"] + " " + names["surname"]) | set(names["surname"] + " " + names["forename"])
-
-
-def group_by_words(values) -> dict[int, set[str]]:
-    """Return `values` cut into words and joined again, grouped by how many words they have."""
-    groups: dict[int, set[str]] = {}
+def add_runs(details: Details, kind: str, values: list[str]) -> None:
+    """Add `values` to `details`, cut into words and joined again."""
     for value in values:
-        words = WORD.findall(value.upper())
+        words = cut(fold(value))
         if sum(map(len, words)) >= LEAST_LENGTH:
-            groups.setdefault(len(words), set()).add(" ".join(words))
-    return groups
+            details.runs[" ".join(words)].add(kind)
+            details.lengths[" ".join(words[:2])].add(len(words))
+
+
+def fold(text: str) -> str:
+    """Return `text` without accents and apostrophes; case is kept."""
+    plain = text if text.isascii() else "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return APOSTROPHES.sub("", plain)
+
+
+def cut(text: str) -> list[str]:
+    """Return the words of `text` in capitals, street words shortened."""
+    return [STREET_WORDS.get(word, word) for word in WORD.findall(text.upper())]
+
+
+def national(phone: str) -> str:
+    """Return a phone number as digits of the national form, without the leading nought; empty where it has too few."""
+    digits = re.sub(r"\D", "", re.sub(r"\.0+$", "", phone))
+    digits = re.sub(r"^(?:0044|44)0?(?=\d{9})", "", digits).removeprefix("0")
+    return digits if len(digits) >= LEAST_DIGITS else ""
 
 
 def find_leaks(text: str, details: Details, public: str = "") -> list[str]:
     """Return the kinds of personal detail that `text` holds, sorted; never the details themselves.
 
-    `public` is text known to hold nobody's details (the templates): what occurs there is no leak. A name counts only
-    where both words begin with a capital, so that "may fall" is not a Ms May Fall. Embedded pictures are passed over.
+    `public` is text known to hold nobody's details (the templates): what occurs there is no leak. A name counts where
+    all its words begin with a capital, or where one is no word of `public`, so that "may fall" is not a Ms May Fall.
     """
-    known = word_runs(public, names_only=False)
-    plain = PICTURE.sub("", EMBEDDED.sub("", text))
-    every, names = word_runs(plain, names_only=False), word_runs(plain, names_only=True)
-    return sorted(
-        kind
-        for kind, groups in details.items()
-        if any(values & ((names if kind == "name" else every)(length) - known(length)) for length, values in groups.items())
-    )
+    return sorted({kind for kind, _ in find_details(text, details, vocabulary(public)) - find_details(public, details)})
 
 
-def word_runs(text: str, names_only: bool):
-    """Return a function that gives all runs of a number of words in `text`, as a set, each length worked out once."""
-    words = WORD.findall(text)
-    is_name = np.array([word[0].isupper() for word in words], dtype=bool)
-    upper = [word.upper() for word in words]
-    worked_out: dict[int, set[str]] = {}
+def vocabulary(public: str) -> set[str]:
+    """Return the words of a public text, in capitals."""
+    return set(cut(fold(public)))
 
-    def runs(length: int) -> set[str]:
-        if length not in worked_out:
-            shifted = [upper[start : len(upper) - length + 1 + start] for start in range(length)]
-            joined = map(" ".join, zip(*shifted))
-            keep = np.logical_and.reduce([is_name[start : len(upper) - length + 1 + start] for start in range(length)]) if len(upper) >= length else []
-            worked_out[length] = {run for run, is_kept in zip(joined, keep) if is_kept or not names_only}
-        return worked_out[length]
 
-    return runs
+def find_details(text: str, details: Details, ordinary: set[str] = frozenset()) -> set[tuple[str, str]]:
+    """Return the personal details in `text` as pairs of kind and detail; for this module's callers, never to be shown.
+
+    `ordinary` are words of which a name written without capitals must not wholly consist.
+    """
+    plain = fold(text)
+    upper = plain.upper()
+    found = {("date of birth", str(day)) for day in find_dates(upper) if day in details.dates}
+    found |= {("postcode", "".join(parts)) for parts in POSTCODE.findall(upper) if "".join(parts) in details.postcodes}
+    found |= {("phone", phone) for match in PHONE.findall(upper) for phone in split_phones(match) if phone in details.phones}
+    return found | find_runs(plain, details, ordinary) | {("key", key) for key in NUMBERED.findall(upper) if "key" in details.runs.get(key, ())}
+
+
+def find_dates(upper: str) -> set[date]:
+    """Return every day that a text in capitals may name: ISO, day first, month first, with the month's name, two-digit years."""
+    days = [(year, month, day) for year, _, month, day in YEAR_FIRST.findall(upper)]
+    for one, _, other, year in YEAR_LAST.findall(upper):
+        years = [year] if len(year) == 4 else [f"19{year}", f"20{year}"]
+        days += [(full, *pair) for full, pair in product(years, [(other, one), (one, other)])]
+    days += [(year, MONTHS[month], day) for day, month, year in DAY_MONTH.findall(upper)]
+    days += [(year, MONTHS[month], day) for month, day, year in MONTH_DAY.findall(upper)]
+    return {date(*map(int, day)) for day in set(days) if is_day(*map(int, day))}
+
+
+def is_day(year: int, month: int, day: int) -> bool:
+    """Return whether the calendar has such a day."""
+    return 1900 <= year and 1 <= month <= 12 and 1 <= day <= (29 if month == 2 and year % 4 == 0 else [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1])
+
+
+def split_phones(match: str) -> set[str]:
+    """Return the phone numbers that a stretch of digits may hold: the whole, and each run of its parts."""
+    parts = re.findall(r"\d+", match)
+    runs = ("".join(parts[start:end]) for start in range(len(parts)) for end in range(start + 1, min(start + 6, len(parts)) + 1))
+    return {national(run) for run in runs if len(run) <= 15} - {""}
+
+
+def find_runs(plain: str, details: Details, ordinary: set[str]) -> set[tuple[str, str]]:
+    """Return the names, addresses and keys in a folded text whose case is kept."""
+    written = WORD.findall(plain)
+    words = [STREET_WORDS.get(word, word) for word in map(str.upper, written)]
+    # Keys of digits alone are looked for behind a word that says so (NUMBERED).
+    found = {("key", word) for word in set(words) & details.runs.keys() if "key" in details.runs[word] and not (word.isdigit() and len(word) < LEAST_DIGITS)}
+    starts = [place for place, pair in enumerate(map(" ".join, zip(words, words[1:]))) if pair in details.lengths]
+    for place in starts:
+        for length in details.lengths[f"{words[place]} {words[place + 1]}"]:
+            run = " ".join(words[place : place + length])
+            for kind in details.runs.get(run, ()):
+                if kind != "name" or is_name(written[place : place + length], ordinary):
+                    found.add((kind, run))
+    return found
+
+
+def is_name(written: list[str], ordinary: set[str]) -> bool:
+    """Return whether words that make up somebody's name are meant as one."""
+    return all(word[0].isupper() for word in written) or bool(ordinary) and not {word.upper() for word in written} <= ordinary

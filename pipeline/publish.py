@@ -1,7 +1,7 @@
 """A release: everything under reports/ is made in a private draft, searched for personal details, then swapped in.
 
 Nothing reaches reports/ before the whole draft is finished and holds nobody's details; a run that fails leaves the
-last release as it was. Functions take plain folders. Builds on pipeline.leaks.
+last release as it was. Functions take plain folders. Builds on pipeline.leak_search.
 """
 
 import json
@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipeline.errors import InputError
 from pipeline.figures import Picture
-from pipeline.leaks import Details, find_leaks
+from pipeline.leak_search import read_files, search_files
+from pipeline.leaks import Details
 
 RELEASED = ("tables", "figures")
-SEARCHED = {".csv", ".html", ".ipynb", ".json", ".md", ".txt"}
 
 
 def write_draft(draft: Path, tables: dict[str, pd.DataFrame], pictures: list[Picture], metrics: dict) -> None:
@@ -36,14 +36,9 @@ def check_leaks(folders: list[Path], details: Details, public: str) -> int:
 
     Raises InputError that names each file and the kind of detail found in it, never the detail.
     """
-    files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in SEARCHED)
-    found = {path: find_leaks(path.read_text(encoding="utf-8"), details, public) for path in files}
-    InputError.collect([
-        f"{path.parent.name}/{path.name}: holds personal details ({', '.join(kinds)}), so nothing was published. Find where they enter the tables and remove them."
-        for path, kinds in found.items()
-        if kinds
-    ])
-    return len(files)
+    contents = read_files(folders)
+    InputError.collect(search_files(contents, details, public))
+    return len(contents)
 
 
 def release_draft(draft: Path, reports: Path) -> list[str]:

@@ -16,12 +16,6 @@ from pipeline.markdown import TEMPLATES
 READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
 
 
-def public_text(root: Path) -> str:
-    """Return text of the project at `root` that holds nobody's details: templates, parameters, notebooks, modules."""
-    paths = [*TEMPLATES.rglob("*"), *Path(__file__).parent.glob("*.py"), *(root / "notebooks").rglob("*.ipynb"), root / "params.yaml"]
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file())
-
-
 def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
     """Write `markdown` as one self-contained HTML page; `folder` holds figures/."""
     arguments = ["--standalone", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]

@@ -4,7 +4,7 @@ The second argument is extracts.kind. A kind for which a stage has another story
 notebooks/<kind>/<stage>.ipynb; else notebooks/<stage>.ipynb runs, for every kind.
 The notebook gets exactly the sections of params.yaml that its stage declares in dvc.yaml. It is executed
 into a folder that only its owner can read, because a failed notebook and its traceback hold data; the copy
-reaches reports/ only on success, without what was printed to stderr.
+reaches reports/ only on success, without what was printed to stderr, and only when it holds nobody's details.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from pipeline.errors import InputError, run_command
+from pipeline.errors import InputError, run_command, withhold
 from pipeline.params import check_params, load_sections
 from pipeline.tables import DERIVED, REPORTS, private_folder, project_root, replace_file
 
@@ -68,8 +68,8 @@ def describe_failure(stage: str, error, notebook: str) -> str:
 
     `error` is papermill's: its ename and evalue are the exception's type and text, cell_index the cell counted from 0.
     """
-    if error.ename == InputError.__name__:
-        return f"{stage} stopped.\n{error.evalue}"
+    if error.ename == InputError.__name__ and not find_leaks_here(stage, error.evalue.encode()):
+        return f"{stage} stopped.\n{withhold(error.evalue)}"
     return (
         f"{stage} stopped in cell {error.cell_index} of {notebook} with {error.ename}. Its text may hold data and is not shown; "
         f"whoever may see the data finds it in {(EXECUTED / stage).as_posix()}.ipynb."
@@ -77,12 +77,25 @@ def describe_failure(stage: str, error, notebook: str) -> str:
 
 
 def publish_notebook(stage: str, executed: Path) -> None:
-    """Copy an executed notebook to reports/, without stderr."""
+    """Copy an executed notebook to reports/, without stderr.
+
+    Raises InputError where it holds a personal detail of the extracts; the copy in reports/ is then the last good one.
+    """
     notebook = nbformat.read(executed, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    InputError.collect(find_leaks_here(f"reports/notebooks/{stage}.ipynb", nbformat.writes(notebook).encode()))
     replace_file(PUBLISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
+
+
+def find_leaks_here(name: str, content: bytes) -> list[str]:
+    """Return what is wrong where `content`, which is to leave under `name`, holds a personal detail of the extracts."""
+    # Imported here: pandas takes a second, and a mistake in the parameters should be told at once.
+    from pipeline.leak_check import load_details
+    from pipeline.leak_search import public_text, search_files
+
+    return search_files({name: content}, load_details(project_root()), public_text(project_root()))
 
 
 def run_stage(stage: str, kind: str) -> None:

@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 NOTEBOOK_STAGES = [stage for stage in STAGES if stage != "simulate"]
-PLUMBING = {"tables", "params", "param_types", "params_assurance", "params_economics", "validation", "extracts", "extract_columns", "extract_kinds", "empty_tables", "example_entries", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "file_guesses", "column_guesses", "draft_mapping", "second_force", "runner", "check", "clerical_review", "plan_page", "compare", "release", "simulate"}
+PLUMBING = {"tables", "params", "param_types", "params_assurance", "params_economics", "validation", "extracts", "extract_columns", "extract_kinds", "empty_tables", "example_entries", "extract_facts", "extract_mapping", "extract_values", "source_columns", "source_encoding", "source_files", "source_sheets", "file_guesses", "column_guesses", "draft_mapping", "second_force", "runner", "check", "clerical_review", "plan_page", "compare", "release", "simulate", "leak_check", "pack", "pack_contents"}
 LOCK = "requirements.lock"
 
 

@@ -1,0 +1,123 @@
+"""What a file says, so that it can be searched: the text of pages, notebooks, tables and pictures' and PDFs' hidden parts.
+
+A page is read both as it is written and without its tags, because a name may stand in two cells; a notebook's strings
+are decoded first, because `\\n` would grow onto the next word. The drawn part of a picture cannot be read: figures are
+drawn from the controlled tables, which are searched.
+"""
+
+import base64
+import html
+import json
+import re
+import struct
+import zlib
+
+TAG = re.compile(r"<[^<>]*>")
+EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
+PNG = b"\x89PNG\r\n\x1a\n"
+# The chunks of a PNG in which programs leave words; the pixels, IDAT, are passed over.
+PNG_TEXT = {b"tEXt", b"iTXt", b"zTXt", b"eXIf"}
+XML = (b"<?xpacket", b"<x:", b"<?xml")
+STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+PDF_STRING = re.compile(rb"\((?:[^()\\]|\\.)*\)|<[0-9A-Fa-f\s]{4,}>", re.DOTALL)
+
+
+def read_text(name: str, content: bytes) -> str:
+    """Return what the file `name` says."""
+    if content.startswith(PNG):
+        return read_png(content)
+    if content.startswith(b"%PDF"):
+        return read_pdf(content)
+    text = decode(content)
+    if name.endswith((".ipynb", ".json")):
+        return read_json(text)
+    return read_page(text) if name.endswith((".html", ".htm", ".svg", ".xml", ".md")) else text
+
+
+def decode(content: bytes) -> str:
+    """Return bytes as text: UTF-8, else Windows-1252, which old systems write; what neither knows is replaced."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def read_page(text: str) -> str:
+    """Return a page as it is written and as it is read, embedded pictures as what they hide."""
+    pictures = [read_png(base64.b64decode(packed)) for packed in EMBEDDED.findall(text)]
+    bare = EMBEDDED.sub(" ", text)
+    return "\n".join([html.unescape(bare), html.unescape(TAG.sub(" ", bare)), *pictures])
+
+
+def read_json(text: str) -> str:
+    """Return the strings and names in a JSON text such as a notebook, each as a page; lists of lines are joined first.
+
+    A text that is no JSON is returned as it is.
+    """
+    try:
+        tree = json.loads(text)
+    except ValueError:
+        return text
+    return "\n".join(say(tree))
+
+
+def say(tree, key: str = "") -> list[str]:
+    """Return what a JSON value says; `key` is its name, because under image/png stands a picture."""
+    if isinstance(tree, dict):
+        return [part for name, value in tree.items() for part in [name, *say(value, name)]]
+    if isinstance(tree, list) and all(isinstance(value, str) for value in tree):
+        return say("".join(tree) if any(value.endswith("\n") for value in tree) or key == "image/png" else "\n".join(tree), key)
+    if isinstance(tree, list):
+        return [part for value in tree for part in say(value, key)]
+    if key == "image/png" and isinstance(tree, str):
+        return [read_png(base64.b64decode(tree))]
+    if isinstance(tree, str):
+        return [read_page(tree) if "<" in tree or "&" in tree else tree]
+    return [json.dumps(tree)]
+
+
+def read_png(content: bytes) -> str:
+    """Return what the text chunks of a PNG say, unpacked where they are packed."""
+    said, place = [], len(PNG)
+    while place + 8 <= len(content):
+        (size,), kind = struct.unpack(">I", content[place : place + 4]), content[place + 4 : place + 8]
+        if kind in PNG_TEXT:
+            chunk = content[place + 8 : place + 8 + size]
+            said += [decode(chunk), *map(decode, unpack_parts(chunk))]
+        place += size + 12
+        if kind == b"IEND":
+            break
+    # What stands behind the end of the picture is no picture.
+    return "\n".join([*said, decode(content[place:])]).replace("\0", " ")
+
+
+def unpack_parts(chunk: bytes) -> list[bytes]:
+    """Return the deflated parts of a text chunk, found behind its noughts."""
+    unpacked = []
+    for place in [place + 1 for place, letter in enumerate(chunk[:120]) if letter == 0]:
+        for start in (place, place + 1):
+            try:
+                unpacked.append(zlib.decompress(chunk[start:]))
+            except zlib.error:
+                continue
+    return unpacked
+
+
+def read_pdf(content: bytes) -> str:
+    """Return a PDF's own words outside its packed pages: metadata, bookmarks, alternative texts.
+
+    Set type is stored as numbers of drawn letters and is not read: the page made from the same source is.
+    """
+    described = [match.group(1) for match in STREAM.finditer(content) if match.group(1).lstrip().startswith(XML)]
+    strings = [read_pdf_string(string) for string in PDF_STRING.findall(STREAM.sub(b"", content))]
+    return "\n".join([*strings, *(read_page(decode(xml)) for xml in described)])
+
+
+def read_pdf_string(string: bytes) -> str:
+    """Return a string of a PDF, written in brackets or as hexadecimal digits, in either of its two encodings."""
+    if string.startswith(b"<"):
+        digits = re.sub(rb"\s", b"", string[1:-1])
+        raw = bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode())
+    else:
+        raw = re.sub(rb"\\(.)", rb"\1", string[1:-1], flags=re.DOTALL)
+    return raw[2:].decode("utf-16-be", errors="replace") if raw.startswith(b"\xfe\xff") else decode(raw)
