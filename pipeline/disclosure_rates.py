@@ -84,8 +84,9 @@ def control_before_after(effects: pd.DataFrame, threshold: int, rounding: int) -
     is_plain = effects["estimator"].eq("naive")
     after = effects["n_counted"].astype(float)
     before = after * np.exp(-effects["estimate"])
-    again = np.log(pd.Series(round_to(after, rounding), effects.index) / round_to(before, rounding))
-    is_hidden = is_plain & ~(np.minimum(after, before) >= threshold) & effects["estimate"].notna()
+    is_enough = np.minimum(after, before) >= threshold
+    is_hidden = is_plain & ~is_enough & effects["estimate"].notna()
+    again = np.log(pd.Series(round_to(after, rounding) / round_to(before, rounding), effects.index).where(is_enough))
     moved = (again - effects["estimate"]).where(is_plain & ~is_hidden, 0.0)
     controlled = effects.assign(**{name: effects[name] + moved for name in ("estimate", "ci_low", "ci_high")})
     values = [name for name in ("estimate", "std_error", "ci_low", "ci_high", "p_value") if name in controlled]
