@@ -154,9 +154,16 @@ def control_delays(contact_delays: pd.DataFrame, threshold: int, rounding: int) 
     return controlled.assign(share=(controlled["n_met"].astype(float) / controlled["n_people"].astype(float)).round(3))
 
 
-def control_durations(durations: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `durations` fit for publication: a quartile stands only where `threshold` people lie on either side of it."""
+def control_durations(durations: pd.DataFrame, referral_counts: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `durations` fit for publication: a quartile stands only where `threshold` people lie on either side of it.
+
+    The people behind a row are those of n_engaged in `referral_counts`, already controlled: where that is hidden, so is the row.
+    """
     controlled = control_parts(durations, "n_people", ["n_open"], ["measure", "characteristic"], threshold, rounding)
+    shown = referral_counts.loc[referral_counts["n_engaged"].notna(), ["characteristic", "level"]]
+    is_hidden = ~pd.MultiIndex.from_frame(durations[["characteristic", "level"]]).isin(pd.MultiIndex.from_frame(shown))
+    for name in ("n_people", "n_open"):
+        controlled[name] = controlled[name].mask(is_hidden)
     for name, share in QUARTILES.items():
         is_shown = (durations["n_people"] * min(share, 1 - share) >= threshold) & controlled["n_people"].notna()
         controlled[name] = durations[name].where(is_shown).round(1)

@@ -34,10 +34,11 @@ NUMBERS = ["Referrals", "People", "Accepted", "Met a mentor", "Share", "Referred
 
 def control_implementation(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
     """Return the tables of NAMES but doses fit for publication, and `implementation_gaps` (gap): what the extracts do not hold at all."""
+    referral_counts = control_referral_counts(tables["referral_counts"], threshold, rounding)
     return {
-        "referral_counts": control_referral_counts(tables["referral_counts"], threshold, rounding),
+        "referral_counts": referral_counts,
         "contact_delays": control_delays(tables["contact_delays"], threshold, rounding),
-        "durations": control_durations(tables["durations"], threshold, rounding),
+        "durations": control_durations(tables["durations"], referral_counts, threshold, rounding),
         "closures": control_closures(tables["closures"], threshold, rounding),
         "implementation_claims": control_implementation_claims(tables["implementation_claims"], threshold, rounding),
         "implementation_gaps": pd.DataFrame({"gap": list_gaps(tables)}, dtype="str"),

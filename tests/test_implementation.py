@@ -210,8 +210,19 @@ def test_a_quartile_is_shown_only_with_enough_people_on_either_side():
     """A median needs twice the threshold, a quartile four times."""
     rows = [(MONTHS_OF_SUPPORT, "year", str(2010 + place), place, n, 0, 1.0, 2.0, 3.0) for place, n in enumerate([19, 20, 39, 40, 300])]
     durations = pd.DataFrame(rows, columns=["measure", "characteristic", "level", "position", "n_people", "n_open", "quartile_low", "median", "quartile_high"])
-    found = control_durations(durations, THRESHOLD, ROUNDING)
+    counts = durations.assign(n_engaged=durations["n_people"])[["characteristic", "level", "n_engaged"]]
+    found = control_durations(durations, counts, THRESHOLD, ROUNDING)
     assert found["median"].notna().tolist() == [False, True, True, True, True] and found["quartile_low"].notna().tolist() == [False, False, False, True, True]
+
+
+def test_a_count_that_one_table_hides_is_not_shown_by_another():
+    """Of 43 people from housing 40 met a mentor: the table of people hides the forty, and the table of durations must not tell them."""
+    rows = [(DAYS_TO_CONTACT, "referral_source", level, place, n, 0, 1.0, 2.0, 3.0) for place, (level, n) in enumerate([("housing", 40), ("police", 90), ("health", 200)])]
+    durations = pd.DataFrame(rows, columns=["measure", "characteristic", "level", "position", "n_people", "n_open", "quartile_low", "median", "quartile_high"])
+    counts = pd.DataFrame({"characteristic": "referral_source", "level": ["housing", "police", "health"], "n_referrals": [43, 150, 400], "n_people": [43, 150, 400], "n_accepted": [20, 90, 200], "n_engaged": [40, 90, 200], "n_again": [20, 50, 90]})
+    shown = control_referral_counts(counts.assign(position=[0, 1, 2]), THRESHOLD, ROUNDING)
+    found = control_durations(durations, shown, THRESHOLD, ROUNDING)
+    assert shown["n_engaged"].isna().tolist() == [True, True, False] == found["n_people"].isna().tolist() and found["median"].notna().tolist() == [False, False, True]
 
 
 def test_rare_reasons_are_put_together_until_they_are_enough():
