@@ -134,7 +134,7 @@ def explain_stages(old: Run, new: Run) -> pd.DataFrame:
         tables = [path for path in changed if path.startswith("data/derived/")]
         other = [path for path in changed if path not in (*code, *tables)]
         rows.append((stage, bool(names or changed), ", ".join(names), ", ".join(map(stem, code)), ", ".join(map(stem, tables)), ", ".join(other)))
-    return pd.DataFrame(rows, columns=STAGES)
+    return pd.DataFrame(rows, columns=STAGES).astype({"reran": bool})
 
 
 def flatten(record: dict) -> set[tuple[str, str]]:

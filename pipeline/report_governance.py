@@ -103,7 +103,7 @@ def show_items(rows: pd.DataFrame) -> pd.DataFrame:
 def show_evidence(evidence: str, missing: str) -> Markup:
     """Return the pointers of an item as Markdown: sections as links, the others named; those that lead nowhere are said to be missing."""
     left = split_pointers(missing)
-    words = [escape("missing: ") + name_pointer(one, False) if one in left and not one.startswith("person:") else name_pointer(one) for one in split_pointers(evidence)]
+    words = [f"missing: {name_pointer(one, False)}" if one in left and not one.startswith("person:") else name_pointer(one) for one in split_pointers(evidence)]
     return Markup("; ".join(words)) if words else escape("none")
 
 

@@ -117,6 +117,13 @@ def test_an_experiment_reruns_what_depends_on_it_and_the_way_back_leads_back(pro
     assert shown.returncode == 0 and "complier_irr" in shown.stdout
     changes = project.dvc("metrics", "diff", "--json")
     assert changes.returncode == 0 and "complier_irr" in changes.stdout
+    plots = project.dvc("plots", "diff", "HEAD")
+    assert plots.returncode == 0, plots.stderr
+    assert "The answer under other choices, sorted" in (project.folder / "dvc_plots" / "index.html").read_text(encoding="utf-8")
+    compared = project.run(sys.executable, "-m", "pipeline.compare")
+    assert compared.returncode == 0, compared.stderr
+    page = (project.folder / "reports" / "comparison.html").read_text(encoding="utf-8")
+    assert "effect.seed" in page and "04_effect" in page and "02_link" not in page
     plots = project.dvc("plots", "show")
     assert plots.returncode == 0, plots.stderr
     assert "What the fall as published is made of" in (project.folder / "dvc_plots" / "index.html").read_text(encoding="utf-8")

@@ -1,0 +1,171 @@
+"""Two runs side by side: what differs, what moved by more than chance, and why; nothing on the page says more of few people than each run did."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import report_frames
+import yaml
+
+from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, Run, compare_checks, compare_claims, compare_effects, compare_parameters, compare_parts, compare_people, compare_values, explain_stages
+from pipeline.compare import find_commit, read_workspace, write_comparison
+from pipeline.errors import InputError
+from pipeline.figures_comparison import draw_moves
+from pipeline.report_comparison import name_moves, write_page
+
+SECTIONS = {"panel": {"months_after": 12, "lag_edges": [1, 3]}, "effect": {"seed": 1}}
+
+
+def stage(parameters, **hashes):
+    """A stage as dvc.lock records it."""
+    return {"deps": [{"path": path.replace("__", "/").replace("_dot_", "."), "md5": md5} for path, md5 in hashes.items()], "params": {"params.yaml": parameters}}
+
+
+def run(name="old", **changes):
+    tables = {name: report_frames.all_tables()[name] for name in ("effects", "claims", "decomposition", "model_checks", "link_quality")}
+    stages = {
+        "03_panel": stage({"panel": SECTIONS["panel"]}, pipeline__panel_dot_py="a", data__derived__links_dot_parquet="b"),
+        "04_effect": stage({"effect": SECTIONS["effect"]}, pipeline__effect_dot_py="c", data__derived__panel_dot_parquet="d"),
+    }
+    metrics = {"n_people_analysis": 1015, "n_people_claim": 395, "complier_irr": 0.58}
+    return Run(name, SECTIONS, stages, tables, metrics)._replace(**changes)
+
+
+def shifted():
+    """A run of six months: the effect of referral moves within its interval, that of engaging beyond; a check turns; five people more."""
+    tables = {name: table.copy() for name, table in run().tables.items()}
+    effects = tables["effects"]
+    for estimator, estimand, by in (("sequential_trials", "referral", -0.1), ("complier", "engaged", -0.5)):
+        rows = effects["estimator"].eq(estimator) & effects["estimand"].eq(estimand) & effects["outcome"].eq("n_contacts")
+        effects.loc[rows, ["estimate", "ci_low", "ci_high"]] += by
+    tables["effects"] = effects[effects["estimator"].ne("lagged_outcome")]
+    tables["model_checks"].loc[tables["model_checks"]["check"].eq("pre-trend"), ["value", "passed"]] = [0.01, False]
+    stages = {
+        "03_panel": stage({"panel": {"months_after": 6, "lag_edges": [1, 3]}}, pipeline__panel_dot_py="a", data__derived__links_dot_parquet="b"),
+        "04_effect": stage({"effect": SECTIONS["effect"]}, pipeline__effect_dot_py="new", data__derived__panel_dot_parquet="new"),
+    }
+    sections = {"panel": {"months_after": 6, "lag_edges": [1, 3]}, "effect": {"seed": 1}, "record": {"team": ""}}
+    return Run("six-months", sections, stages, tables, {"n_people_analysis": 1020, "n_people_claim": 350})
+
+
+def verdict(moves, **keys):
+    rows = moves
+    for key, value in keys.items():
+        rows = rows[rows[key].eq(value)]
+    return rows["verdict"].item()
+
+
+def test_parameters_that_differ_are_listed_and_others_are_not():
+    assert compare_parameters(run(), shifted()).to_numpy().tolist() == [["panel.months_after", "12", "6"], ["record.team", "not there", ""]]
+    assert compare_parameters(run(), run()).empty
+
+
+def test_a_shift_is_beyond_sampling_error_where_either_estimate_lies_outside_the_other_interval():
+    """By hand: 0 (-1 to 1) against 0.5 (0.1 to 0.9) holds 0.5 but 0 lies outside the new interval."""
+    old = pd.DataFrame({"key": ["a", "b", "c", "d", "e"], "value": [0.0, 0.0, 0.0, 1.0, 2.0], "ci_low": [-1, -1, -1, np.nan, 0], "ci_high": [1, 1, 1, np.nan, 3]})
+    new = pd.DataFrame({"key": ["a", "b", "c", "d", "f"], "value": [0.0, 0.4, 0.5, 2.0, 2.0], "ci_low": [-1, -0.6, 0.1, np.nan, 0], "ci_high": [1, 1.4, 0.9, np.nan, 3]})
+    moves = compare_values(old, new, ["key"], "value")
+    assert dict(zip(moves["key"], moves["verdict"])) == {"a": SAME, "b": WITHIN, "c": BEYOND, "d": "", "e": ONE_SIDED, "f": ONE_SIDED}
+    assert moves["change"].tolist()[:4] == [0.0, 0.4, 0.5, 1.0]
+
+
+def test_effects_claims_and_parts_are_compared_row_by_row():
+    effects = compare_effects(run(), shifted())
+    assert verdict(effects, estimator="sequential_trials", estimand="referral", outcome="n_contacts") == WITHIN
+    assert verdict(effects, estimator="complier", outcome="n_contacts") == BEYOND
+    assert verdict(effects, estimator="lagged_outcome") == ONE_SIDED
+    assert verdict(effects, estimator="sequential_trials", estimand="referral", outcome="n_101") == SAME
+    assert set(compare_claims(run(), shifted())["verdict"]) == {SAME} and "clients" not in set(compare_claims(run(), shifted())["claim"])
+    assert set(compare_parts(run(), shifted())["verdict"]) == {SAME}
+
+
+def test_a_check_that_turned_is_told():
+    checks = compare_checks(run(), shifted()).set_index(["check", "where"])
+    assert checks.loc[("pre-trend", ""), ["old", "new", "old_passed", "new_passed"]].tolist() == [0.41, 0.01, True, False]
+    assert len(checks) == len(checks.index.unique())
+
+
+def test_counts_of_people_that_lie_close_are_not_set_side_by_side():
+    people = compare_people(run(), shifted(), 10).set_index("metric")
+    assert people.loc["n_people_analysis", "is_near"] and people.loc["n_people_analysis", "new"] is None or np.isnan(people.loc["n_people_analysis", "new"])
+    assert not people.loc["n_people_claim", "is_near"] and people.loc["n_people_claim", "new"] == 350
+    page = write_page(run(), shifted(), compare_effects(run(), shifted()), "What it shows", 10)
+    assert "within 10 of it" in page and "1,020" not in page
+
+
+def test_stages_name_the_parameter_the_code_and_the_table_that_made_them_run_again():
+    stages = explain_stages(run(), shifted()).set_index("stage")
+    assert stages.loc["03_panel", ["reran", "parameters", "code", "tables"]].tolist() == [True, "panel.months_after", "", ""]
+    assert stages.loc["04_effect", ["reran", "parameters", "code", "tables"]].tolist() == [True, "", "effect", "panel"]
+    assert not explain_stages(run(), run())["reran"].any()
+
+
+def test_the_page_says_what_moved_and_why_in_words():
+    page = write_page(run(), shifted(), compare_effects(run(), shifted()), "What it shows", 10).replace("\\", "")
+    assert "2 parameters differ. 2 of 6 main estimates moved, 1 beyond sampling error. No longer met: pre-trend." in page
+    assert "2 of 2 stages had a cause to run again. It began in 03_panel, where these differ: parameters (panel.months_after)." in page
+    assert "nan" not in re.findall(r"[a-z]+", page) and "None" not in page
+
+
+def test_a_run_beside_itself_says_that_nothing_differs():
+    page = write_page(run(), run("the same"), compare_effects(run(), run()), "What it shows", 10).replace("\\", "")
+    assert "No parameter differs. No main estimate moved. Every pass mark is met or missed as before." in page
+    assert "No stage had a cause to run again" in page and "No check changed." in page
+
+
+def test_runs_without_tables_make_a_page_that_says_so(tmp_path):
+    empty = run(tables={}, metrics={}, stages={})
+    write_comparison(empty, empty, tmp_path / "comparison.html", 10)
+    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert "Neither run has estimates." in page and "No estimate is in both runs." in page
+
+
+def test_the_page_is_one_file_with_captions_and_a_described_figure(tmp_path):
+    write_comparison(run(), shifted(), tmp_path / "comparison.html", 10)
+    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    assert page.count("<table") == page.count("<caption") >= 6 and not re.findall(r'(?:src|href)="(?!#|data:)', page)
+    assert "Incidence rate ratios of two runs, with intervals. " in page and len(page) < 500_000
+
+
+def test_the_figure_tells_both_runs_in_words():
+    figure, alt = draw_moves(name_moves(compare_effects(run(), shifted())), "old", "six-months")
+    assert "Being referred: old 0.74, six-months 0.67" in alt and "six-months not estimated" in alt
+
+
+def project(folder):
+    """A project under version control with one commit and one experiment."""
+    def git(*arguments):
+        return subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    (folder / "params.yaml").write_text(yaml.safe_dump(SECTIONS), encoding="utf-8")
+    git("add", "-A")
+    git("commit", "--quiet", "-m", "A run")
+    commit = git("rev-parse", "HEAD")
+    git("update-ref", f"refs/exps/{commit[:2]}/{commit[2:]}/six-months", commit)
+    return commit
+
+
+def test_a_run_is_found_by_commit_and_by_the_name_of_its_experiment_and_else_the_message_says_where_to_look(tmp_path):
+    commit = project(tmp_path)
+    assert find_commit(tmp_path, "HEAD") == find_commit(tmp_path, "six-months") == find_commit(tmp_path, commit[:8]) == commit
+    for name in ("nobody", "--all"):
+        with pytest.raises(InputError, match="neither a commit nor an experiment"):
+            find_commit(tmp_path, name)
+
+
+def test_a_project_without_a_report_says_how_to_make_one(tmp_path):
+    with pytest.raises(InputError, match="make report"):
+        read_workspace(tmp_path)
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/metrics.json").write_text(json.dumps({"complier_irr": None}), encoding="utf-8")
+    assert read_workspace(tmp_path).tables == {}
+
+
+def test_three_names_are_refused_with_the_usage():
+    done = subprocess.run([sys.executable, "-m", "pipeline.compare", "a", "b", "c"], capture_output=True, text=True)
+    assert done.returncode == 1 and "Usage" in done.stderr and "Traceback" not in done.stderr
