@@ -12,7 +12,8 @@ from scipy.optimize import brentq
 
 from pipeline.estimates import is_estimated
 
-DESIGNS = {"referral": ("sequential_trials", "analysed"), "engaged": ("complier", "engaged")}
+# By estimand: the estimator, and the flow and stage of the table attrition that count its people.
+DESIGNS = {"referral": ("sequential_trials", "analysis", "analysed"), "engaged": ("complier", "uptake", "engaged")}
 RECORDED, TYPICAL = "recorded", "typical"
 COLUMNS = [
     "estimand", "basis", "n_people", "estimate", "std_error", "ci_low", "ci_high", "hours_after", "n_averted", "hours_averted", "hours_averted_low", "hours_averted_high",
@@ -34,8 +35,8 @@ def count_hours(effects: pd.DataFrame, attrition: pd.DataFrame, typical_hours: f
 
 def count_row(effects: pd.DataFrame, attrition: pd.DataFrame, estimand: str, typical_hours: float) -> dict:
     """Return the row of `officer_hours` of an estimand."""
-    estimator, stage = DESIGNS[estimand]
-    row = dict.fromkeys(COLUMNS, np.nan) | {"estimand": estimand, "basis": RECORDED, "n_people": find_people(attrition, stage)}
+    estimator, *place = DESIGNS[estimand]
+    row = dict.fromkeys(COLUMNS, np.nan) | {"estimand": estimand, "basis": RECORDED, "n_people": find_people(attrition, *place)}
     rows = effects[effects["estimator"].eq(estimator) & effects["estimand"].eq(estimand)].set_index("outcome")
     contacts = rows.loc["n_contacts"] if "n_contacts" in rows.index and is_estimated(rows.loc[["n_contacts"]]).all() else None
     row["n_averted"] = np.nan if contacts is None else contacts["n_averted"]
@@ -43,7 +44,7 @@ def count_row(effects: pd.DataFrame, attrition: pd.DataFrame, estimand: str, typ
     if minutes is not None and str(minutes["status"]).startswith("estimated"):
         return row | put_hours(minutes, minutes["n_counted"] / 60 if pd.notna(minutes["n_counted"]) else np.nan, row["n_people"])
     if contacts is None:
-        return row | {"status": "not estimable: the effect on contacts could not be estimated" if minutes is None else str(minutes["status"])}
+        return row | {"status": "not estimable: this effect could not be had from these extracts" if minutes is None else str(minutes["status"])}
     if np.isnan(typical_hours):
         return row | {"status": "not recorded: the extracts hold no officer minutes, and no types of contact from which to take typical ones"}
     return row | {"basis": TYPICAL} | put_hours(contacts, contacts["n_counted"] * typical_hours if pd.notna(contacts["n_counted"]) else np.nan, row["n_people"])
@@ -59,9 +60,9 @@ def put_hours(effect: pd.Series, hours_after: float, n_people: float) -> dict:
     return logs | found | {"hours_after": float(hours_after), "status": str(effect["status"])}
 
 
-def find_people(attrition: pd.DataFrame, stage: str) -> float:
-    """Return how many people of the analysis are at a stage of the flow of uptake; NaN where that is suppressed or unknown."""
-    rows = attrition.loc[attrition["flow"].eq("uptake") & attrition["stage"].eq(stage), "n_people"]
+def find_people(attrition: pd.DataFrame, flow: str, stage: str) -> float:
+    """Return how many people are left at a stage of a flow; NaN where that is suppressed or unknown."""
+    rows = attrition.loc[attrition["flow"].eq(flow) & attrition["stage"].eq(stage), "n_people"]
     return float(rows.iloc[0]) if len(rows) and pd.notna(rows.iloc[0]) else np.nan
 
 

@@ -85,7 +85,7 @@ def show_hours(hours: pd.DataFrame, threshold: int) -> pd.DataFrame:
         [
             {
                 "Of": label("estimand", row.estimand),
-                "People": count_words(row.n_people, threshold),
+                "People": "–" if pd.isna(row.n_people) and not row.status.startswith("suppressed") else count_words(row.n_people, threshold),
                 "Hours after": dash_if_missing(row.hours_after, write_number),
                 "Hours averted per 100 people": dash_if_missing(row.per_100, write_number),
                 "Interval": interval_words(row.per_100_low, row.per_100_high, write_number),

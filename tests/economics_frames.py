@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.contact_hours import COLUMNS as CONTACT_HOURS
+from pipeline.economics import work_out_economics
 from pipeline.estimates import describe_change
 from pipeline.params import check_params
 from pipeline.prices import KINDS
@@ -50,7 +51,7 @@ def effects(estimate: float = HALF, std_error: float = 0.1, minutes: float = 600
 
 def attrition() -> pd.DataFrame:
     """Return 500 referrals of 400 people, 200 of them analysed and 50 engaged."""
-    rows = [("analysis", "referred", 500, 400), ("uptake", "analysed", 250, 200), ("uptake", "engaged", 60, 50)]
+    rows = [("analysis", "referred", 500, 400), ("analysis", "analysed", 250, 200), ("uptake", "analysed", 250, 200), ("uptake", "engaged", 60, 50)]
     return pd.DataFrame(rows, columns=["flow", "stage", "n_referrals", "n_people"]).astype({"n_referrals": "Int64", "n_people": "Int64"})
 
 
@@ -77,3 +78,10 @@ def costs(year: int = 2022, **ranges) -> pd.DataFrame:
 def published_hours() -> pd.DataFrame:
     """Return one publication of 40,000 hours of 110 clients, valued at a million pounds."""
     return pd.DataFrame([{"study": "Analysis of 110 clients", "n_clients": 110, "hours": 40_000, "pounds": 1_000_000.0, "says": "around 40,000 hours", "source": "A page"}])
+
+
+def tables(**given) -> dict:
+    """Return every controlled table of the economics by name; `given` take the place of the made-up ones they are worked out from."""
+    inputs = {"effects": effects(), "attrition": attrition(), "claims": claims(), "contact_hours": contact_hours(), "costs": costs()} | given
+    made = work_out_economics(inputs, published_hours(), parameters())
+    return made | {name: inputs[name] for name in ("contact_hours", "costs")}

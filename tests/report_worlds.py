@@ -5,6 +5,7 @@ what could not be shown. Section tables that another topic brings enter `demonst
 """
 
 import audit_frames
+import economics_frames
 import numpy as np
 import pandas as pd
 import report_frames
@@ -36,6 +37,7 @@ def demonstration() -> dict:
     controls = negative_controls()
     summary = summarise_controls(controls, tables["effects"], 0.95)
     tables |= control_controls({"negative_controls": controls, "negative_control_summary": summary}, 10, 5)
+    tables |= economics_frames.tables(costs=economics_frames.costs().assign(is_illustration=True, source="Illustration, not sourced; replace"))
     return tables | {"demonstration": truth(), "linkage_truth": linkage_truth(), "staggered_effects": empty_table("staggered_effects")}
 
 
@@ -88,6 +90,8 @@ def suppressed(tables: dict) -> dict:
     is_left = effects["estimator"].isin(["naive", "sequential_trials"]) & effects["estimand"].isin(["before_after", "referral"])
     small["effects"] = small["effects"].assign(**{column: effects[column].where(is_left).astype(float) for column in ("estimate", "std_error", "ci_low", "ci_high", "p_value")})
     small["effects"].loc[effects["estimand"].eq("referral"), ["ci_low", "ci_high"]] = [-np.inf, np.inf]
+    nobody = economics_frames.attrition().assign(n_people=pd.NA, n_referrals=pd.NA)
+    small |= economics_frames.tables(attrition=nobody, contact_hours=economics_frames.contact_hours(np.nan, np.nan, np.nan).assign(n_contacts=pd.NA, n_people=pd.NA))
     blank = {"link_quality": ["value", "ci_low", "ci_high"], "event_study": ["contacts_per_person_month", "estimate", "std_error", "ci_low", "ci_high"], "linkage_months": ["value", "ci_low", "ci_high"], "linkage_differences": ["estimate", "std_error", "ci_low", "ci_high"]}
     for name, columns in blank.items():
         small[name] = small[name].assign(**{column: np.nan for column in columns})
@@ -104,7 +108,9 @@ def panel_only(tables: dict) -> dict:
     claims = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
     effects = tables["effects"]
     effects = effects[~effects["estimand"].isin(["engaged", "never_engaged"]) & effects["outcome"].eq("n_contacts")]
-    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety"]) | {"claims": claims, "effects": effects}
+    of_hours = economics_frames.effects().query("outcome == 'n_contacts' and estimand == 'referral'")
+    hours = economics_frames.tables(effects=of_hours, attrition=economics_frames.attrition().query("flow == 'analysis'"), contact_hours=economics_frames.contact_hours().iloc[:0], costs=economics_frames.costs().iloc[:0])
+    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety"]) | {"claims": claims, "effects": effects} | hours
 
 
 def failed(tables: dict) -> dict:

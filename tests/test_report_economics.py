@@ -81,9 +81,11 @@ def test_without_officer_minutes_typical_times_are_used_and_said_to_be_typical()
 
 
 def test_a_panel_without_contacts_and_minutes_says_that_hours_cannot_be_had():
-    text = write(effects=frames.effects().query("outcome != 'officer_minutes'"), contact_hours=frames.contact_hours().iloc[:0])
+    of_panel = frames.effects().query("outcome == 'n_contacts' and estimand == 'referral'")
+    text = write(effects=of_panel, contact_hours=frames.contact_hours().iloc[:0], attrition=frames.attrition().query("flow == 'analysis'"))
     assert "cannot be said from these extracts (not recorded: the extracts hold no officer minutes" in text
     assert "no officer hours could be worked out" in text and "hold no contacts one by one" in text
+    assert "fewer than 10" not in text, "that nothing says who engaged is no suppressed count"
 
 
 def test_an_inconclusive_effect_is_said_to_leave_both_directions_open():
@@ -104,14 +106,15 @@ def test_an_unbounded_interval_is_not_drawn_from():
 
 
 def test_a_tiny_cohort_shows_no_hours_and_no_pounds():
-    few = frames.attrition().assign(n_people=pd.array([pd.NA] * 3, dtype="Int64"), n_referrals=pd.array([pd.NA] * 3, dtype="Int64"))
+    few = frames.attrition()
+    few[["n_people", "n_referrals"]] = pd.NA
     text = write(effects=frames.effects(minutes=np.nan, contacts=np.nan), attrition=few)
     assert "suppressed: too few people or contacts to publish" in text and "fewer than 10" in text and "no officer hours could be worked out" in text
 
 
 def test_suppressed_referrals_leave_the_ratio_and_drop_the_cost_of_one():
     few = frames.attrition()
-    few.loc[few["flow"].eq("analysis"), ["n_referrals", "n_people"]] = pd.NA
+    few.loc[few["stage"].eq("referred"), ["n_referrals", "n_people"]] = pd.NA
     text = write(attrition=few)
     assert "For each pound of cost" in text and "Cost per referral" not in text and "The cost is that of all referrals" in text
 
