@@ -8,6 +8,7 @@ reaches reports/ only on success, without what was printed to stderr, and only w
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipeline.params import check_params, load_sections
 from pipeline.tables import DERIVED, REPORTS, private_folder, project_root, replace_file
 
 EXECUTED = DERIVED / "executed"
+FINISHED = DERIVED / "finished"
 PUBLISHED = REPORTS / "notebooks"
 
 
@@ -77,7 +79,9 @@ def describe_failure(stage: str, error, notebook: str) -> str:
 
 
 def publish_notebook(stage: str, executed: Path) -> None:
-    """Copy an executed notebook to reports/, without stderr.
+    """Keep an executed notebook, without stderr, on the secure disk; all that are kept reach reports/ with the stage that makes the report.
+
+    A version that is stopped because it would give people away beside an earlier one then leaves nothing of itself there.
 
     Raises InputError where it holds a personal detail of the extracts; the copy in reports/ is then the last good one.
     """
@@ -86,7 +90,18 @@ def publish_notebook(stage: str, executed: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     InputError.collect(find_leaks_here(f"reports/notebooks/{stage}.ipynb", nbformat.writes(notebook).encode()))
-    replace_file(PUBLISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
+    private_folder("finished")
+    replace_file(FINISHED / f"{stage}.ipynb", lambda temporary: nbformat.write(notebook, temporary))
+    for path in sorted(FINISHED.glob("*.ipynb")) if makes_reports(stage) else []:
+        replace_file(PUBLISHED / path.name, lambda temporary, path=path: shutil.copyfile(path, temporary))
+
+
+def makes_reports(stage: str) -> bool:
+    """Return whether `stage` is the one of dvc.yaml that makes what lies under reports/, or none does."""
+    stages = yaml.safe_load((project_root() / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    outs = {name: [next(iter(out)) if isinstance(out, dict) else out for out in one.get("outs", [])] for name, one in stages.items()}
+    last = {name for name, paths in outs.items() if any(path.startswith(f"{REPORTS.as_posix()}/") for path in paths)}
+    return not last or stage in last
 
 
 def find_leaks_here(name: str, content: bytes) -> list[str]:

@@ -66,6 +66,16 @@ def test_a_mistake_that_a_user_can_mend_is_told_in_our_own_words(run):
     assert "Traceback" not in result.stderr
 
 
+def test_executed_notebooks_reach_reports_only_with_the_stage_that_makes_the_report(run):
+    """A version that is stopped in the last stage must leave nothing to subtract in the notebooks of the others."""
+    (run.folder / "dvc.yaml").write_text(DVC + "  last:\n    cmd: python -m pipeline.runner last\n    params: [disclosure]\n    outs:\n      - reports/page.html: {persist: true}\n")
+    assert run("print('good')").returncode == 0
+    assert not published(run).exists()
+    (run.folder / "notebooks" / "last.ipynb").write_bytes((run.folder / "notebooks" / "toy.ipynb").read_bytes())
+    assert run("print('good')", stage="last").returncode == 0
+    assert published(run).exists() and published(run).with_name("last.ipynb").exists()
+
+
 def test_a_failed_run_leaves_the_last_good_notebook(run):
     assert run("print('good')").returncode == 0
     before = published(run).read_bytes()
