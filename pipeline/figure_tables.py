@@ -38,12 +38,12 @@ FIGURE_TABLES = {
 WITHOUT_NUMBERS = ["theory_of_change"]
 
 
-def list_figure_tables(files: list[str], tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return `figure_tables`: figure (its file) and table (the file with its numbers), a row per pair, in the order of `files`.
+def list_figure_tables(pictures: list, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return `figure_tables`: figure (its file) and table (the file with its numbers), a row per pair, in the order of the finished `pictures`.
 
     Raises InputError for a figure without a table behind it, or with one that is not among the published `tables`.
     """
-    names = [file.removesuffix(".png") for file in files]
+    names = [picture.file.removesuffix(".png") for picture in pictures]
     unknown = [name for name in names if name not in FIGURE_TABLES and name not in WITHOUT_NUMBERS]
     rows = [(f"{name}.png", table) for name in names for table in FIGURE_TABLES.get(name, [])]
     InputError.collect([

@@ -3,6 +3,7 @@
 import ast
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -31,6 +32,10 @@ def drawn_figures() -> dict[str, set[str]]:
     return figures
 
 
+def pictures(*names: str) -> list:
+    return [SimpleNamespace(file=f"{name}.png") for name in names]
+
+
 def test_every_figure_is_drawn_from_the_published_tables_that_are_listed_for_it_and_from_no_other():
     drawn = drawn_figures()
     assert drawn and {name: set(tables) for name, tables in FIGURE_TABLES.items()} == {name: tables for name, tables in drawn.items() if name not in WITHOUT_NUMBERS}
@@ -38,12 +43,12 @@ def test_every_figure_is_drawn_from_the_published_tables_that_are_listed_for_it_
 
 
 def test_the_list_names_figure_and_table_by_their_files():
-    listed = list_figure_tables(["flow.png", "theory_of_change.png"], {"attrition": pd.DataFrame()})
+    listed = list_figure_tables(pictures("flow", "theory_of_change"), {"attrition": pd.DataFrame()})
     assert listed.to_dict("list") == {"figure": ["flow.png"], "table": ["attrition.csv"]}
 
 
 def test_a_figure_without_a_published_table_stops_the_report():
     with pytest.raises(InputError, match="Figure unheard_of: no published table"):
-        list_figure_tables(["unheard_of.png"], {})
+        list_figure_tables(pictures("unheard_of"), {})
     with pytest.raises(InputError, match="its table attrition is not published"):
-        list_figure_tables(["flow.png"], {})
+        list_figure_tables(pictures("flow"), {})
