@@ -41,7 +41,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "summary": write_differing(groups, size),
         "people_at_least": parameters.subgroups.people_at_least,
         "figure": figures.get("subgroups", ""),
-        "tests": table_of(show_tests(groups), "Whether the groups of a characteristic differ (Wald test of interaction; Holm's correction)", "subgroup-tests"),
+        "tests": table_of(show_tests(groups), "Whether the groups of a characteristic differ: interaction tests (Wald, with Welch's correction for small groups), and the same corrected for their number (Holm)", "subgroup-tests"),
         "groups": table_of(show_subgroups(subgroups, parameters.disclosure.threshold), "The effect of being referred in groups named beforehand; exploratory", "subgroups"),
     }))  # fmt: skip
 

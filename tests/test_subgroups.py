@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.oneway import anova_generic
 from trial_frames import cohort_row, make_cohort, make_panel
 
 from pipeline.contrasts import PRIMARY, assemble_trials
@@ -12,11 +13,11 @@ from pipeline.effect import fit_effects, list_persons, resample_effects, void_fi
 from pipeline.detectable_effects import check_pre_trend_power, find_detectable
 from pipeline.event_blocks import bounds_table
 from pipeline.event_study import study_months
-from pipeline.influence import net_influence
+from pipeline.influence import degrees_of_freedom, net_influence
 from pipeline.resampling import draw_multiplicities
 from pipeline.safety import estimate_safety
 from pipeline.score_bootstrap import score_table
-from pipeline.subgroups import control_subgroups, correct_tests, estimate_subgroups, in_bands
+from pipeline.subgroups import Moved, control_subgroups, correct_tests, equality_test, estimate_subgroups, in_bands
 
 PLAN = SimpleNamespace(tried=["primary_need", "referral_source", "prior_demand", "age", "sex", "pandemic"], people_at_least=30, ages_from=[35, 50], contacts_from=[2, 4], pandemic_from="2018-03-15")
 
@@ -107,3 +108,34 @@ def test_where_nobody_can_be_compared_every_table_is_there_and_flagged():
     assert bounds_table(panel, trials, fits.referral, draws, chosen, 1, 0.95)["status"].str.startswith("not estimable").all()
     assert find_detectable(trials, fits, draws)["ratio_below"].isna().all()
     assert check_pre_trend_power(study_months(panel, trials, fits.referral, draws, 1, 1, 0.95)[1], 1, 1, 0.05)["value"].isna().all()
+
+
+def levels_of_nothing(rng, sizes):
+    """Means of normal draws whose true mean is the same, each with what its people contribute; levels share nobody."""
+    n, start, found = sum(sizes), 0, []
+    for size in sizes:
+        draws, moved = rng.standard_normal(size), np.zeros(n)
+        moved[start : start + size] = (draws - draws.mean()) / size
+        found.append(Moved(draws.mean(), moved, "estimated"))
+        start += size
+    return found
+
+
+def test_the_test_of_equality_is_welchs_where_levels_share_nobody():
+    """statsmodels gives Welch's test from means, variances and numbers; a level of df + 1 people has the degrees of freedom df."""
+    found = levels_of_nothing(np.random.default_rng(5), [12, 30, 60])
+    sizes = np.array([degrees_of_freedom(one.influence) + 1 for one in found])
+    variances = sizes * [one.influence @ one.influence for one in found]
+    expected = anova_generic(np.array([one.estimate for one in found]), variances, sizes, use_var="unequal").pvalue
+    assert equality_test(found) == pytest.approx(expected, rel=1e-9)
+
+
+# Of 1,000 deals at 5 %. Chi-square rejects 150 of these and the corrected test 90: what people contribute takes the variance of a level of twelve for a twelfth too small.
+MOST_REJECTED = 110
+
+
+def test_small_levels_do_not_differ_too_readily():
+    """Eight levels of 12 to 40 people without any difference; seed 8 named beforehand."""
+    rng = np.random.default_rng(8)
+    p_values = [equality_test(levels_of_nothing(rng, [40, 30, 20, 15, 12, 12, 12, 12])) for _ in range(1000)]
+    assert np.mean(np.array(p_values) < 0.05) * 1000 <= MOST_REJECTED
