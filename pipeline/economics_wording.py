@@ -92,6 +92,17 @@ def write_span(low: float, high: float) -> str:
     return f"{write_signed_hours(low)} to {write_signed_hours(high)}" if pd.notna(low) and pd.notna(high) else "not available"
 
 
+def write_limits(hours: pd.DataFrame, model_checks: pd.DataFrame) -> str:
+    """Return what the interval of the hours leaves out, and that they are not supported where a check of the model failed."""
+    row = hours.set_index("estimand").loc["referral"]
+    if pd.isna(row["hours_averted"]):
+        return ""
+    links = "" if row["includes_linkage"] else " and holds no doubt about the links"
+    secondary = "Officer hours are a secondary outcome: the interval is not corrected for the number of outcomes" if row["basis"] == "recorded" else "The interval takes the typical times as known"
+    has_failed = len(model_checks) > 0 and model_checks["passed"].eq(False).fillna(False).any()
+    return f"{secondary}{links}.{' A check of the model failed (see the first page): hours and pounds rest on the same model and are not supported either.' if has_failed else ''}"
+
+
 def write_note(row) -> str:
     """Return what a reader must know of a row of hours: the basis, or why it is empty."""
     if pd.isna(row.hours_averted):

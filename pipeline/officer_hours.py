@@ -17,7 +17,7 @@ DESIGNS = {"referral": ("sequential_trials", "analysis", "analysed"), "engaged":
 RECORDED, TYPICAL = "recorded", "typical"
 COLUMNS = [
     "estimand", "basis", "n_people", "estimate", "std_error", "ci_low", "ci_high", "hours_after", "n_averted", "hours_averted", "hours_averted_low", "hours_averted_high",
-    "per_100", "per_100_low", "per_100_high", "status",
+    "per_100", "per_100_low", "per_100_high", "includes_linkage", "status",
 ]  # fmt: skip
 PUBLISHED_COLUMNS = ["study", "is_published", "n_clients", "hours", "hours_per_client", "contacts_per_client", "hours_per_contact", "pounds_per_hour", "says", "source"]
 
@@ -27,7 +27,7 @@ def count_hours(effects: pd.DataFrame, attrition: pd.DataFrame, typical_hours: f
 
     hours_averted is hours_after × (1 ÷ ratio − 1), per_100 the same for every 100 people. The basis is `recorded` where
     officer minutes are an outcome; else `typical`: contacts averted × `typical_hours` per contact. n_averted are
-    contacts. A row that holds no hours says why in `status`. Where the ratio has no upper bound, hours_averted_low is
+    contacts; includes_linkage says whether the interval holds doubt about the links. A row that holds no hours says why in `status`. Where the ratio has no upper bound, hours_averted_low is
     everything that was counted, with a minus.
     """
     return pd.DataFrame([count_row(effects, attrition, estimand, typical_hours) for estimand in DESIGNS], columns=COLUMNS)
@@ -36,7 +36,7 @@ def count_hours(effects: pd.DataFrame, attrition: pd.DataFrame, typical_hours: f
 def count_row(effects: pd.DataFrame, attrition: pd.DataFrame, estimand: str, typical_hours: float) -> dict:
     """Return the row of `officer_hours` of an estimand."""
     estimator, *place = DESIGNS[estimand]
-    row = dict.fromkeys(COLUMNS, np.nan) | {"estimand": estimand, "basis": RECORDED, "n_people": find_people(attrition, *place)}
+    row = dict.fromkeys(COLUMNS, np.nan) | {"estimand": estimand, "basis": RECORDED, "includes_linkage": False, "n_people": find_people(attrition, *place)}
     rows = effects[effects["estimator"].eq(estimator) & effects["estimand"].eq(estimand)].set_index("outcome")
     contacts = rows.loc["n_contacts"] if "n_contacts" in rows.index and is_estimated(rows.loc[["n_contacts"]]).all() else None
     row["n_averted"] = np.nan if contacts is None else contacts["n_averted"]
@@ -57,7 +57,7 @@ def put_hours(effect: pd.Series, hours_after: float, n_people: float) -> dict:
     logs = {name: float(effect[name]) for name in ("estimate", "std_error", "ci_low", "ci_high")}
     averted = {end: float(hours_after * np.expm1(-logs[log])) for end, log in (("", "estimate"), ("_low", "ci_high"), ("_high", "ci_low"))}
     found = {f"hours_averted{end}": value for end, value in averted.items()} | {f"per_100{end}": 100 * value / n_people for end, value in averted.items()}
-    return logs | found | {"hours_after": float(hours_after), "status": str(effect["status"])}
+    return logs | found | {"hours_after": float(hours_after), "includes_linkage": bool(effect.get("includes_linkage", False)), "status": str(effect["status"])}
 
 
 def find_people(attrition: pd.DataFrame, flow: str, stage: str) -> float:

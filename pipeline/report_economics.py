@@ -40,6 +40,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "illustration": words.write_illustration(costs),
         "hours": words.write_hours(hours, months, confidence),
         "basis": words.write_basis(hours, percent_timed),
+        "limits": words.write_limits(hours, tables.get("model_checks", pd.DataFrame())),
         "hours_table": table_of(show_hours(hours, parameters.disclosure.threshold), f"Officer hours averted in {months} months, by the controlled estimate; minus means more hours, intervals of {confidence}", "officer-hours"),
         "contact_hours": words.write_contact_hours(found["contact_hours"]),
         "contact_hours_figure": figures.get("contact_hours", "") if has_channels else "",

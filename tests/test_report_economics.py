@@ -17,13 +17,14 @@ from pipeline.tables import read_reference
 TEMPLATE = read_template("economics")
 
 
-def write(effects=None, costs=None, contact_hours=None, attrition=None, is_simulated=False, **changes) -> str:
+def write(effects=None, costs=None, model_checks=None, contact_hours=None, attrition=None, is_simulated=False, **changes) -> str:
     """Return the section as plain words, from the made-up tables where none are given."""
     parameters = frames.parameters(**changes)
     tables = {
         "effects": frames.effects() if effects is None else effects, "attrition": frames.attrition() if attrition is None else attrition, "claims": frames.claims(),
         "contact_hours": frames.contact_hours() if contact_hours is None else contact_hours, "costs": frames.costs() if costs is None else costs,
     }  # fmt: skip
+    tables["model_checks"] = pd.DataFrame({"passed": [True]}) if model_checks is None else model_checks
     tables |= work_out_economics(tables, frames.published_hours(), parameters)
     drawn = {"contact_hours": draw_contact_hours(tables["contact_hours"]), "tornado": draw_tornado(tables["tornado"], tables["benefit_cost"])}
     figures = {name: write_figure(f"figures/{name}.png", name, alt) for name, (_, alt) in drawn.items()}
@@ -117,6 +118,12 @@ def test_suppressed_referrals_leave_the_ratio_and_drop_the_cost_of_one():
     few.loc[few["stage"].eq("referred"), ["n_referrals", "n_people"]] = pd.NA
     text = write(attrition=few)
     assert "For each pound of cost" in text and "Cost per referral" not in text and "The cost is that of all referrals" in text
+
+
+def test_hours_of_a_model_that_failed_a_check_are_called_unsupported():
+    assert "are not supported either" in write(model_checks=pd.DataFrame({"passed": pd.array([True, False, pd.NA], dtype="boolean")}))
+    assert "supported" not in write() and "holds no doubt about the links" in write()
+    assert "doubt about the links" not in write(effects=frames.effects().assign(includes_linkage=True))
 
 
 def test_later_years_are_counted_only_when_asked_for_and_called_unmeasured():
