@@ -25,7 +25,8 @@ def grade_evidence(effects: pd.DataFrame, model_checks: pd.DataFrame, plan) -> p
     """Return one row per requirement of a level: level, requirement, check, value, pass_mark, met (COLUMNS).
 
     `effects` and `model_checks` are of stage 04; `plan` names comparison, estimator, estimand and outcome of the primary
-    analysis. A check that was not made, or has no verdict, is not met: comparability must be shown, not assumed.
+    analysis. A check that was not made, or has no verdict, is not met: comparability must be shown, not assumed. A verdict
+    holds where disclosure control hides the value behind it; a value that could not be worked out has failed already.
     """
     estimated = effects[effects["outcome"].eq(plan.outcome)].dropna(subset=["estimate"])
     is_naive, is_alone = estimated["estimator"].eq("naive"), estimated["comparison"].eq("none")
@@ -46,7 +47,7 @@ def compare_check(model_checks: pd.DataFrame, check: str, requirement: str) -> t
     if rows.empty:
         return (3, requirement, check, None, None, False)
     row = rows.iloc[0]
-    return (3, requirement, check, row["value"], row["pass_mark"], pd.notna(row["value"]) and pd.notna(row["passed"]) and bool(row["passed"]))
+    return (3, requirement, check, row["value"], row["pass_mark"], pd.notna(row["passed"]) and bool(row["passed"]))
 
 
 def level_of(maryland: pd.DataFrame) -> int:

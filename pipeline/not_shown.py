@@ -20,17 +20,22 @@ OF_TRIALS = [
     "Whether exposure is right. Deaths and moves are in the days of exposure as the panel gives them.",
     "How the comparison people were chosen. The panel brings its own trials; only the conditions of this report were asked of both arms.",
 ]
+NO_EXITS = "Whether exposure is right. The set holds no deaths and no moves, so everyone counts as exposed to the end."
+NO_TRIGGER = (
+    "The trigger. No recent contact was asked for, on the word of whoever set needs_recent_contact "
+    "that timing did not follow demand. If it did, the estimate holds regression to the mean."
+)
 ROLES = {"n_caller": "as callers", "n_subject": "as subjects", "n_victim": "as victims", "n_101": "by 101", "n_999": "by 999"}
 
 
 def list_not_shown(kind: str, cohort: pd.DataFrame, panel: pd.DataFrame, outcomes: list[str], needs_recent_contact: bool, person_exits: pd.DataFrame, has_calendar: bool) -> list[str]:
-    """Return what these extracts could not show, one sentence or two for each; nothing for an identified set.
+    """Return what these extracts could not show, one sentence or two for each; of an identified set only what it lacks.
 
     `kind` and `outcomes` are of the section extracts of params.yaml, `cohort` and `panel` of stage 03; `has_calendar` says
     whether a ready panel came in calendar months.
     """
     if kind == "identified":
-        return []
+        return [*([NO_EXITS] if person_exits.empty else []), *([] if needs_recent_contact else [NO_TRIGGER])]
     lines = list(LINKED_ELSEWHERE)
     if kind == "panel":
         lines += OF_PANEL if has_calendar else OF_TRIALS
@@ -39,13 +44,13 @@ def list_not_shown(kind: str, cohort: pd.DataFrame, panel: pd.DataFrame, outcome
         if lacking:
             lines.append(f"Roles and ways of contact. The panel does not count contacts {', '.join(lacking)} apart.")
     elif person_exits.empty:
-        lines.append("Whether exposure is right. The set holds no deaths and no moves, so everyone counts as exposed to the end.")
+        lines.append(NO_EXITS)
     if cohort.loc[cohort["arm"] == "referred", "is_engaged"].isna().any():
         lines.append("Who engaged. The panel does not say. What engaging did, and what is left of the published figures about clients, cannot be computed; the effect is that of being referred.")
     if cohort["age"].isna().all():
         lines.append("Age. Nothing says how old people are, so that ages could not be made alike.")
     if not needs_recent_contact:
-        lines.append("The trigger. No recent contact was asked for, on the word of whoever set needs_recent_contact that timing did not follow demand. If it did, the estimate holds regression to the mean.")
+        lines.append(NO_TRIGGER)
     return lines
 
 

@@ -19,9 +19,9 @@ def write_strength(maryland: pd.DataFrame) -> Markup:
         return Markup("The strength of evidence was not worked out in this run.")
     level = level_of(maryland)
     lacking = maryland[maryland["level"].eq(HIGHEST) & ~maryland["met"]] if level < HIGHEST else maryland.iloc[:0]
-    why = f" Level {HIGHEST} is not reached: {'; '.join(describe_lack(row) for row in lacking.itertuples())}." if len(lacking) else ""
+    why = f"Level {HIGHEST} is not reached: {'; '.join(describe_lack(row) for row in lacking.itertuples())}." if len(lacking) else ""
     return Markup(
-        f"**Level {level} of 5** on the Maryland Scientific Methods Scale, as the What Works Centre for Local Economic Growth uses it: {MEANINGS[level]}.{escape(why)} "
+        f"**Level {level} of 5** on the Maryland Scientific Methods Scale, as the What Works Centre for Local Economic Growth uses it: {MEANINGS[level]}. {escape(why)}{' ' if why else ''}"
         f"It is worked out from what ran, and cannot be above {HIGHEST} here. It grades the guard against selection, not the answer; the published count alone is at level 1."
     )
 
@@ -35,14 +35,15 @@ def describe_lack(row) -> str:
 
 
 def show_strength(maryland: pd.DataFrame) -> Markup:
-    """Return one row per level: what it asks, whether it is met, and by which values."""
-    rows = [{"Level": str(level), "What it asks": join_asks(group), "Here": judge_level(group), "Shown by": list_values(group)} for level, group in maryland.groupby("level")]
+    """Return one row per level, those out of reach together: what it asks, whether it is met, and by which values."""
+    levels = maryland["level"].clip(upper=HIGHEST + 1)
+    rows = [{"Level, and what it asks": f"{' and '.join(map(str, sorted(set(group['level']))))}: {join_asks(group)}", "Here": judge_level(group), "Shown by": list_values(group)} for _, group in maryland.groupby(levels)]
     return Markup("") if not rows else write_table(pd.DataFrame(rows), "Strength of evidence: levels of the Maryland scale, and what this run has of each", name="maryland")
 
 
 def join_asks(group: pd.DataFrame) -> str:
     """Return the requirements of a level as one cell."""
-    return "; ".join([group["requirement"].iloc[0], *(words[0].lower() + words[1:] for words in group["requirement"].iloc[1:])])
+    return "; ".join([group["requirement"].iloc[0][0].lower() + group["requirement"].iloc[0][1:], *(words[0].lower() + words[1:] for words in group["requirement"].iloc[1:])])
 
 
 def judge_level(group: pd.DataFrame) -> str:
@@ -55,7 +56,7 @@ def list_values(group: pd.DataFrame) -> str:
     if group["level"].iloc[0] > HIGHEST:
         return ABOVE
     known = [write_value(row) for row in group[group["value"].notna()].itertuples()]
-    missing = [f"{row.check} not checked" for row in group[group["value"].isna() & group["check"].ne("")].itertuples()]
+    missing = [f"{row.check} {'met (value not shown)' if row.met else 'not checked' if pd.isna(row.pass_mark) else 'not met'}" for row in group[group["value"].isna() & group["check"].ne("")].itertuples()]
     return ", ".join(known + missing) or "–"
 
 

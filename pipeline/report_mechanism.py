@@ -21,7 +21,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], t
     if steps.empty:
         return Markup("")
     shown = pd.DataFrame([
-        {"Step": f"{row.step}. {row.title}", "In the data": SHOWS[row.shows], "What they can show": row.data_show, "What they cannot": row.data_cannot, "Found in this run": FOUND[row.measure](tables)}
+        {"Step": f"{row.step}. {row.title}", "In the data": SHOWS[row.shows], "What they can show, and what they cannot": f"{row.data_show}. Not: {row.data_cannot[0].lower()}{row.data_cannot[1:]}.", "Found in this run": FOUND[row.measure](tables)}
         for row in steps.rename(columns={"name": "title"}).sort_values("step").itertuples()
     ])  # fmt: skip
     context = {

@@ -19,7 +19,7 @@ def write_section(tables: dict[str, pd.DataFrame]) -> Markup:
     rivals = tables.get("rival_explanations", pd.DataFrame())
     if rivals.empty:
         return Markup("")
-    shown = pd.DataFrame([{"What else it could be": row.explanation, "What it would do": row.would_do, "What speaks to it": row.check, "Found in this run": FOUND[row.measure](tables) or NOT_CHECKED} for row in rivals.itertuples()])
+    shown = pd.DataFrame([{"What else it could be, and what it would do": f"{row.explanation}. {row.would_do}.", "What speaks to it": row.check, "Found in this run": FOUND[row.measure](tables) or NOT_CHECKED} for row in rivals.itertuples()])
     n_open = int(shown["Found in this run"].str.startswith(OPEN).sum())
     opening = f"{len(shown)} explanations other than the scheme, and what was found of each. A check that finds nothing weakens a rival and does not remove it. {n_open} of them cannot be checked with these extracts at all, or were not.\n\n"
     return Markup(opening + write_table(shown, "Rival explanations, what speaks to each, and what this run found", name="rivals"))

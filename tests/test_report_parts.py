@@ -12,6 +12,7 @@ from pipeline import report_glossary, report_mechanism, report_rivals
 from pipeline.figures import finish_figure
 from pipeline.figures_theory import SHOWN, draw_theory
 from pipeline.markdown import TEMPLATES, read_template
+from pipeline.not_shown import list_not_shown
 from pipeline.params import check_params, load_sections
 from pipeline.report import build_context, write_report
 from pipeline.tables import read_reference
@@ -140,3 +141,14 @@ def test_the_parts_stand_in_the_order_of_emmie():
     headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
     assert headings[:6] == ["The question and the answer", "Effect", "Mechanism", "Moderators", "Implementation", "Economics"]
     assert headings[-1] == "Glossary" and headings.index("Data") < headings.index("Linkage") < headings.index("Method") < headings.index("Diagnostics") < headings.index("Sensitivity") < headings.index("Audit") < headings.index("Limits")
+
+
+def not_shown(kind="identified", needs_recent_contact=True, exits=1):
+    cohort = pd.DataFrame({"arm": ["referred"], "is_engaged": [True], "age": [40]})
+    return list_not_shown(kind, cohort, pd.DataFrame(), [], needs_recent_contact, pd.DataFrame({"person_id": ["a"] * exits}), False)
+
+
+def test_an_identified_set_says_only_what_it_lacks():
+    assert not_shown() == []
+    assert [line.partition(".")[0] for line in not_shown(exits=0)] == ["Whether exposure is right"]
+    assert [line.partition(".")[0] for line in not_shown(needs_recent_contact=False)] == ["The trigger"]

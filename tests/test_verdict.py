@@ -163,6 +163,15 @@ def test_a_count_before_and_after_is_level_1_and_an_adjusted_one_level_2():
     assert graded(naive.iloc[:0], checks()) == 0
 
 
+def test_a_check_whose_value_is_hidden_is_still_met_and_one_that_could_not_be_worked_out_is_not():
+    hidden = checks()
+    hidden.loc[1, "value"] = np.nan
+    assert graded(report_frames.effects(), hidden) == 3
+    assert "overlap met (value not shown)" in show_strength(grade_evidence(report_frames.effects(), hidden, PLAN)).replace("\\", "")
+    hidden.loc[1, "passed"] = False
+    assert graded(report_frames.effects(), hidden) == 2
+
+
 def test_an_estimate_that_could_not_be_had_reaches_no_level():
     effects = report_frames.effects()
     effects.loc[effects["estimator"].eq("sequential_trials"), "estimate"] = np.nan
@@ -171,9 +180,9 @@ def test_an_estimate_that_could_not_be_had_reaches_no_level():
 
 def test_the_level_is_told_with_its_variant_and_the_reason_it_is_no_higher():
     words = write_strength(grade_evidence(report_frames.effects(), checks(balance=False), PLAN)).replace("\\", "")
-    assert "Level 2 of 5" in words and "What Works Centre for Local Economic Growth" in words and "balance (that both groups are alike at time zero) 0.500 against a pass mark of 0.100" in words
+    assert "Level 2 of 5" in words and "alike. Level 3 is not reached" in words and "What Works Centre for Local Economic Growth" in words and "balance (that both groups are alike at time zero) 0.500 against a pass mark of 0.100" in words
     table = show_strength(grade_evidence(report_frames.effects(), checks(pre_trend=None), PLAN)).replace("\\", "")
-    assert table.count("not possible") == 2 and "pre-trend not checked" in table and not BLANK.search(table)
+    assert table.count("not possible") == 1 and "| 4 and 5: something as good as chance" in table and "pre-trend not checked" in table and not BLANK.search(table)
 
 
 REACH = pd.Series({"ci_low": -0.9, "ci_high": -0.3})
