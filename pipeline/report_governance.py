@@ -89,15 +89,10 @@ def write_open(held: pd.DataFrame) -> str:
 
 def show_items(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the items of a checklist for readers, each with its evidence in words and what is missing."""
-    return pd.DataFrame([
-        {
-            "Item": row.item,
-            "What it asks": row.wording + (f". {row.note}" if row.note else ""),
-            "Here": row.status.capitalize(),
-            "Evidence": show_evidence(row.evidence, row.missing),
-        }
-        for row in rows.itertuples()
-    ])
+    # As objects: a column of text would forget that its cells are Markdown already.
+    evidence = pd.Series([show_evidence(row.evidence, row.missing) for row in rows.itertuples()], dtype=object)
+    asks = [row.wording + (f". {row.note}" if row.note else "") for row in rows.itertuples()]
+    return pd.DataFrame({"Item": rows["item"].to_list(), "What it asks": asks, "Here": rows["status"].str.capitalize().to_list(), "Evidence": evidence})
 
 
 def show_evidence(evidence: str, missing: str) -> Markup:

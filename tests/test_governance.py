@@ -195,12 +195,13 @@ def test_the_curve_is_sorted_and_counted_from_one():
 def test_a_section_without_tables_is_empty_and_one_with_them_names_what_is_missing():
     assert write_section({}, PARAMS, read_template("governance")).strip() == ""
     held = pd.DataFrame(
-        [("RAP", "Baseline 1", "Open <script>", "file:README.md", "", "met", ""), ("RAP", "Baseline 2", "Reviewed", "parameter:assurance.code_reviewed_by", "", "not met", "parameter:assurance.code_reviewed_by"), ("RAP", "Gold 3", "Runs by itself", "person:the force", "", "for a person to do", "person:the force")],
+        [("RAP", "Baseline 1", "Open <script>", "file:README.md; section:the-effect", "", "met", ""), ("RAP", "Baseline 2", "Reviewed", "parameter:assurance.code_reviewed_by", "", "not met", "parameter:assurance.code_reviewed_by"), ("RAP", "Gold 3", "Runs by itself", "person:the force", "", "for a person to do", "person:the force")],
         columns=["checklist", "item", "wording", "evidence", "note", "status", "missing"],
     )  # fmt: skip
     page = write_section({"checklists": held, "assurance": list_assurance(PARAMS.assurance, date(2026, 12, 1))}, PARAMS, read_template("governance"))
     text = page.replace("\\", "")
     assert "3 items: 1 met, 1 not met, 1 for a person to do" in text and "Not met, or left to a person: RAP (Baseline 2, Gold 3)." in text
+    assert "README\\.md; [The effect](#the-effect) |" in page
     assert "missing: parameter assurance.code_reviewed_by" in text and "does not reach the baseline" in text and "<script>" not in page.replace("\\<", "")
 
 
