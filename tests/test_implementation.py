@@ -155,6 +155,13 @@ def test_every_published_figure_has_a_source_and_is_known_to_the_count():
     assert not counted.eq("cannot be counted: nothing in these extracts says it").any()
 
 
+def test_another_scheme_may_have_published_other_figures_or_none():
+    other = compare_with_published(published(("dogs_walked", 2019)), referred(), register(), mentors(), STUDY, CLAIM)
+    assert other["counted"].tolist() == ["cannot be counted: nothing in these extracts says it"]
+    none = compare_with_published(other.iloc[:0].assign(source=""), referred(), register(), mentors(), STUDY, CLAIM)
+    assert none.empty and control_implementation_claims(none, THRESHOLD, ROUNDING).empty
+
+
 def test_a_part_says_as_much_about_those_outside_it():
     """Forty of 43 engaged: three did not, so the part is hidden, and so is the next, or the total would tell."""
     table = pd.DataFrame({"level": ["a", "b", "c"], "n_people": [43, 60, 80], "n_engaged": [40, 30, 40]})
