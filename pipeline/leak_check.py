@@ -46,7 +46,7 @@ def find_pack_leaks(root: Path, contents: dict[str, bytes], is_demonstration: bo
     """
     if not (root / DERIVED / "referrals.parquet").exists():
         raise InputError("data/derived: the tables that the pack has to be searched for are not here. Make the pack where the report was made.")
-    details, public = load_details(root), public_text(root)
+    details, public = load_details(root), public_text()
     source = {name: content for name, content in contents.items() if name.startswith(SOURCE)}
     rest = {name: content for name, content in contents.items() if name not in source and not name.startswith(SIMULATED)}
     problems = search_files(rest, details, public)
@@ -60,7 +60,7 @@ def check_everything() -> None:
     contents |= {name: (root / name).read_bytes() for name in FILES if (root / name).is_file()}
     pack = root / "reviewer-pack.zip"
     packed = read_pack(pack.read_bytes()) if pack.exists() else {}
-    InputError.collect([*search_files(contents, load_details(root), public_text(root)), *(find_pack_leaks(root, packed, True) if packed else [])])
+    InputError.collect([*search_files(contents, load_details(root), public_text()), *(find_pack_leaks(root, packed, True) if packed else [])])
     print(f"{len(contents) + len(packed)} files searched, no personal details found.")
 
 

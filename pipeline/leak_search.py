@@ -29,8 +29,10 @@ def read_files(folders: list[Path]) -> dict[str, bytes]:
     return {f"{folder.name}/{path.relative_to(folder).as_posix()}": path.read_bytes() for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def public_text(root: Path) -> str:
-    """Return text of the project at `root` that holds nobody's details: templates, parameters, notebooks, modules."""
+def public_text() -> str:
+    """Return the pipeline's own text, templates and modules, which holds nobody's details; what stands there is no leak.
+
+    Parameters and notebooks are not part of it: those are written where the extracts are seen.
+    """
     package = Path(__file__).parent
-    paths = [*(package / "templates").iterdir(), *package.glob("*.py"), *(root / "notebooks").rglob("*.ipynb"), root / "params.yaml"]
-    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file())
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted([*(package / "templates").rglob("*"), *package.glob("*.py")]) if path.is_file())

@@ -110,7 +110,7 @@ def find_leaks_here(name: str, content: bytes) -> list[str]:
     from pipeline.leak_check import load_details
     from pipeline.leak_search import public_text, search_files
 
-    return search_files({name: content}, load_details(project_root()), public_text(project_root()))
+    return search_files({name: content}, load_details(project_root()), public_text())
 
 
 def run_stage(stage: str, kind: str) -> None:

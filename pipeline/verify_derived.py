@@ -20,9 +20,10 @@ def verify_derived(tables: Tables) -> list[Findings]:
     return [check(tables) for check in CHECKS]
 
 
-def digits_of(values: pd.Series) -> float:
-    """Return half a unit of the last digit that a column of the tables shows: how far rounding may have moved it."""
-    shown = [len(repr(float(value)).partition(".")[2].rstrip("0")) if "e" not in repr(float(value)) else 8 for value in values.dropna() if math.isfinite(value)]
+def digits_of(*columns: pd.Series) -> float:
+    """Return half a unit of the last digit that columns rounded alike show: how far rounding may have moved a value."""
+    values = [float(value) for column in columns for value in column.dropna() if math.isfinite(value)]
+    shown = [len(repr(value).partition(".")[2].rstrip("0")) if "e" not in repr(value) else 8 for value in values]
     return 0.5 * 10.0 ** -max(shown, default=0)
 
 
@@ -46,7 +47,8 @@ def check_changes(tables: Tables) -> Findings:
         effects = tables["effects"]
         for change, estimate in (("percent_change", "estimate"), ("percent_change_low", "ci_low"), ("percent_change_high", "ci_high")):
             ratio = np.exp(effects[estimate].astype(float).clip(-30, 50))
-            parts.append(compare(change, "effects", effects[change], 100 * (ratio - 1), 100 * ratio * digits_of(effects[estimate]) + digits_of(effects[change])))
+            slack = 100 * ratio * digits_of(effects["estimate"], effects["ci_low"], effects["ci_high"]) + digits_of(effects[change])
+            parts.append(compare(change, "effects", effects[change], 100 * (ratio - 1), slack))
     return gather("percent changes from log ratios", *parts)
 
 
@@ -58,7 +60,7 @@ def check_averted(tables: Tables) -> Findings:
     base = float(read_parameter(tables, "disclosure.rounding", 5))
     for averted, estimate in (("n_averted", "estimate"), ("n_averted_low", "ci_high"), ("n_averted_high", "ci_low")):
         inverse = np.exp(-effects[estimate].astype(float).clip(-30, 50))
-        slack = base / 2 + effects["n_counted"].astype(float) * inverse * digits_of(effects[estimate])
+        slack = base / 2 + effects["n_counted"].astype(float) * inverse * digits_of(effects["estimate"], effects["ci_low"], effects["ci_high"])
         parts.append(compare(averted, "effects", effects[averted], effects["n_counted"] * (inverse - 1), slack))
     return gather("contacts averted from rounded counts", *parts)
 
@@ -72,7 +74,7 @@ def check_intervals(tables: Tables) -> Findings:
         if not wanted <= set(table):
             continue
         low, high, estimate, error = (pd.to_numeric(table[column], errors="coerce").astype(float) for column in ("ci_low", "ci_high", "estimate", "std_error"))
-        slack = 4 * max(digits_of(column) for column in (low, high, estimate, error))
+        slack = 4 * digits_of(low, high, estimate, error)
         middle = (low + high) / 2
         parts.append(compare("the middle of the interval", name, middle, estimate.where(np.isfinite(middle)), slack))
         parts.append(compare("half the interval or more", name, ((high - low) / 2).clip(upper=quantile * error), quantile * error, slack))

@@ -30,6 +30,8 @@ SLACK = 0.5 + 1e-6
 # A shown table is taken to be written from a controlled one when this share of its rows is explained.
 LEAST_SHARE = 0.7
 LARGEST_WIDE = 400
+# So many rows of a controlled table are set beside each other at most.
+MOST_BESIDE = 120
 # Of the rows of a controlled table that explain a shown row equally well, so many are looked at.
 MOST_LIKELY = 8
 # A longer cell is a sentence.
@@ -38,13 +40,17 @@ LONGEST_CELL = 60
 
 def verify_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[str, int, list[str]]]:
     """Return what was checked of the report's tables: name, numbers checked, failures in words; `tables` are the controlled ones."""
-    forms = {name: make_forms(table) for name, table in tables.items()}
+    forms = {name: [{rule: make(values) for rule, make in RULES.items()} for values in make_forms(table)] for name, table in tables.items()}
     checked, failures, untraced = 0, [], []
     for name, rows in page.tables.items():
         n_numbers = sum(len(read_numbers(cell)) for row in rows for column, cell in enumerate(row) if is_traced(column, cell))
         if not n_numbers:
             continue
         source, wrong = trace(rows, order_forms(name, forms))
+        if source is None and name in tables:
+            checked += n_numbers
+            failures += [f"table {name}, row {place + 1} ({row[0][:60]}): the table as a whole does not agree with tables/{name}.csv" for place, row in enumerate(rows)]
+            continue
         if source is None:
             untraced.append(f"{name} ({n_numbers} numbers)")
             continue
@@ -54,7 +60,7 @@ def verify_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[st
 
 
 def order_forms(name: str, forms: dict[str, list]) -> list:
-    """Return all forms of the controlled tables as pairs of name and values; those of the same name first."""
+    """Return all forms of the controlled tables as pairs of name and what the rules make of it; those of the same name first."""
     alike = sorted(forms, key=lambda other: (other != name, not (other.startswith(name) or name.startswith(other)), other))
     return [(other, form) for other in alike for form in forms[other]]
 
@@ -71,14 +77,23 @@ def make_forms(table: pd.DataFrame) -> list[np.ndarray]:
     forms = [numbers]
     keys = [[column] for column in words] + ([list(pair) for pair in combinations(words, 2)] if len(words) <= 4 else [])
     for key in keys if len(table) <= LARGEST_WIDE else []:
-        groups = table.groupby(key, sort=False, dropna=False).indices
-        sizes = {len(places) for places in groups.values()}
-        if 1 < max(sizes) <= 40 and len(groups) > 1:
-            wide = np.full((len(groups), max(sizes) * numbers.shape[1]), np.nan)
-            for row, places in enumerate(groups.values()):
-                wide[row, : len(places) * numbers.shape[1]] = numbers[places].ravel()
-            forms.append(wide)
+        row, place = table.groupby(key, sort=False, dropna=False).ngroup().to_numpy(), find_places(table, key, words)
+        if 1 < row.max() + 1 < len(table) and place.max() < MOST_BESIDE:
+            wide = np.full((row.max() + 1, place.max() + 1, numbers.shape[1]), np.nan)
+            wide[row, place] = numbers
+            forms.append(wide.reshape(len(wide), -1))
     return forms
+
+
+def find_places(table: pd.DataFrame, key: list[str], words: list[str]) -> np.ndarray:
+    """Return for each row of a table its place among those that share its `key`, the same for the same other words."""
+    others: list[str] = []
+    for word in words:
+        if word not in key and table.duplicated([*key, *others]).any():
+            others.append(word)
+    if others and not table.duplicated([*key, *others]).any():
+        return table.groupby(others, sort=False, dropna=False).ngroup().to_numpy()
+    return table.groupby(key, sort=False, dropna=False).cumcount().to_numpy()
 
 
 def values_of(table: pd.DataFrame) -> np.ndarray:
@@ -114,9 +129,9 @@ def is_traced(column: int, cell: str) -> bool:
     return len(cell) <= LONGEST_CELL and (column > 0 or not any(letter.isalpha() for letter in cell))
 
 
-def find_unexplained(shown: list, values: np.ndarray) -> list[int]:
-    """Return the places of the shown rows that no row of `values` explains, each column by few columns and rules."""
-    made = {rule: make(values) for rule, make in RULES.items()}
+def find_unexplained(shown: list, made: dict[str, np.ndarray]) -> list[int]:
+    """Return the places of the shown rows that no row of a table explains, each column by few columns and rules; `made` is the table by rule."""
+    values = made["as it is"]
     fits = [[{rule: np.abs(made[rule] - number) <= SLACK * 10.0**-decimals for rule in RULES} for _, _, number, decimals in row] for row in shown]
     votes: dict[tuple, list[set]] = {}
     for row, fit in zip(shown, fits):
@@ -132,19 +147,25 @@ def choose(options: list[set]) -> set:
     """Return the columns and rules that explain a column of numbers; `options` are those that would do, number by number.
 
     First those that explain most numbers, then those that explain at least two of what is left, then the same columns by
-    another rule: a report may write a ratio in one row and a percentage in another.
+    a like rule: a report may write a count in one row and a percentage in another.
     """
     chosen, left = set(), [option for option in options if option]
     while left:
         counted = Counter(choice for option in left for choice in option)
         most = max(counted.values())
-        known = {at for _, at in chosen}
-        new = {choice for choice, n in counted.items() if n == most} if not chosen or most > 1 else {choice for choice in counted if choice[1] in known}
+        known = {(is_log(rule), at) for rule, at in chosen}
+        is_shared = most > 1 or len(options) == 1
+        new = {choice for choice, n in counted.items() if n == most} if is_shared else {choice for choice in counted if (is_log(choice[0]), choice[1]) in known}
         if not new:
             break
         chosen |= new
         left = [option for option in left if not option & chosen]
     return chosen
+
+
+def is_log(rule: str) -> bool:
+    """Return whether a rule takes a value for a log ratio."""
+    return rule in ("ratio of a log ratio", "change of a log ratio", "size of a change", "contacts of 100")
 
 
 def is_explained(row: list, fit: list, chosen: dict, n_rows: int) -> bool:

@@ -102,9 +102,12 @@ def read_page(content: bytes) -> Page:
 
 
 def read_numbers(text: str) -> list[tuple[float, int, str]]:
-    """Return each number in a text as value, decimals shown, and its words."""
+    """Return each number in a text as value, decimals shown (fewer than none where it is rounded to thousands), and its words."""
     found = []
-    for match in NUMBER.finditer(NO_NUMBER.sub(" ", text)):
+    text = NO_NUMBER.sub(" ", text)
+    for match in NUMBER.finditer(text):
         written = match.group().replace(",", "").replace("\u2212", "-").lstrip("+")
-        found.append((float(written), len(written.partition(".")[2]), match.group()))
+        # Pounds in whole thousands are rounded to thousands.
+        is_thousands = match.group().endswith(",000") and text[: match.start()].endswith("\u00a3")
+        found.append((float(written), -3 if is_thousands else len(written.partition(".")[2]), match.group()))
     return found

@@ -26,6 +26,7 @@ def verify_sentences(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[
     """Return what was checked of the sentences: name, sentences checked, failures in words; `tables` are the controlled ones."""
     said = SAID | {number for cell in tables.get("parameters", pd.DataFrame({"value": []}))["value"].fillna("").astype(str) for number, _, _ in read_numbers(cell)}
     tables = tables | derive_tables(tables)
+    said |= {round(100 * number, 6) for number in said if 0 < number < 1}
     forms = [make_all(form) for table in tables.values() for form in make_forms(table)]
     wholes = [make_all(values_of(table).reshape(1, -1)) for table in tables.values() if 0 < len(table) <= SMALL]
     pool = [make_all(np.concatenate([values_of(table).ravel() for table in tables.values()]).reshape(1, -1))] if tables else []

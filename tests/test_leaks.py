@@ -173,7 +173,7 @@ def test_what_the_last_run_left_holds_nobodys_details():
     if not (ROOT / "reports/evaluation.html").exists() or not (derived / "contacts.parquet").exists():
         pytest.skip("no report has been made yet")
     folders = [folder for folder in (ROOT / "reports", derived / "data_docs", ROOT / "docs") if folder.is_dir()]
-    assert search_files(read_files(folders), load_details(ROOT), public_text(ROOT)) == []
+    assert search_files(read_files(folders), load_details(ROOT), public_text()) == []
 
 
 def test_the_search_stays_fast_on_a_many_people():
