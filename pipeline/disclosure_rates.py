@@ -94,10 +94,11 @@ def control_before_after(effects: pd.DataFrame, threshold: int, rounding: int) -
     return controlled.assign(status=controlled["status"].mask(is_hidden, NOT_SHOWN))
 
 
-def control_decomposition(decomposition: pd.DataFrame, n_clients: float, threshold: int, rounding: int) -> pd.DataFrame:
+def control_decomposition(decomposition: pd.DataFrame, effects: pd.DataFrame, n_clients: float, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `decomposition` with every part as of rounded sums of contacts, still adding up; without rows where a sum lies below the threshold.
 
-    The naive fall is two plain sums and `n_clients`, the exact number of clients. Both it and its parts are moved alike.
+    The naive fall is two plain sums of `n_clients`, the exact number of clients. Both it and its parts are moved alike. Where the
+    controlled `effects` do not show the fall of the first outcome, it is not shown by its parts either.
     """
     naive = decomposition[decomposition["part"].eq("naive fall")]
     if naive.empty:
@@ -106,7 +107,8 @@ def control_decomposition(decomposition: pd.DataFrame, n_clients: float, thresho
     share = float(naive["percentage_points"].iloc[0]) / 100
     before = fall / share if share else np.nan
     after = before - fall
-    if not min(before, after, n_clients) >= threshold:
+    shown = effects.loc[effects["estimator"].eq("naive"), "estimate"].head(1)
+    if not min(before, after, n_clients) >= threshold or shown.isna().any():
         return decomposition.iloc[:0]
     rounded_before, rounded_after, clients = (float(round_to(round(value), rounding)) for value in (before, after, n_clients))
     per_client = (rounded_before - rounded_after) / clients * n_clients / fall

@@ -256,6 +256,7 @@ class Disclosure(Section):
 
 class Release(Section):
     moved_share: Annotated[float, Field(gt=0, le=1)]
+    heaviest_at_most: Annotated[float, Field(gt=0, le=1)]
 
 
 class Report(Section):

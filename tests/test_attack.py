@@ -177,11 +177,13 @@ def test_the_fall_and_its_parts_give_no_sum_of_contacts():
     truth = guesses.index[guesses["k"].eq(71) & guesses["n"].eq(371)][0]
     parts = [pd.DataFrame({"part": ["naive fall", "scheme"], "contacts_per_client": [(n - k) / 60, 1.0], "percentage_points": [100 * (1 - k / n), 20.0], "ci_low": 1.0, "ci_high": 99.0}) for k, n in guesses.itertuples(index=False)]
     bare = pd.DataFrame([part.round(2).iloc[0, 1:3] for part in parts]).reset_index(drop=True)
-    shown = pd.DataFrame([control_decomposition(part, 60, *RULES).iloc[0, 1:3] for part in parts]).reset_index(drop=True)
+    shown = pd.DataFrame([control_decomposition(part, before_after(guesses.head(1)), 60, *RULES).iloc[0, 1:3] for part in parts]).reset_index(drop=True)
     assert len(values_left(guesses, bare, truth, "k")) <= RECOVERED
     assert min(len(values_left(guesses, shown, truth, what)) for what in ("k", "n")) >= ROUNDING
     few = pd.DataFrame({"part": ["naive fall"], "contacts_per_client": [(90 - 4) / 60], "percentage_points": [100 * (1 - 4 / 90)]})
-    assert control_decomposition(few, 60, *RULES).empty
+    assert control_decomposition(few, before_after(guesses.head(1)), 60, *RULES).empty
+    dominated = before_after(guesses.head(1)).assign(estimate=np.nan)
+    assert control_decomposition(parts[truth], dominated, 60, *RULES).empty
     claims = pd.DataFrame({"claim": ["fall in demand", "clients"], "published": [81, 397], "reproduced": [81.3, 60.0]})
     hidden = control_effects(before_after(pd.DataFrame({"k": [4], "n": [90]})), *RULES)
     assert pd.isna(control_claims(claims, hidden, *RULES)["reproduced"].iloc[0])
