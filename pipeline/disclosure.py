@@ -4,6 +4,10 @@ Counts below a threshold are suppressed, zeros included, because "nobody" can sa
 "three"; the others are rounded to a base (Griffiths et al. 2019, Handbook on Statistical Disclosure Control for
 Outputs). Remaining totals are rounded first, losses are their differences and percentages come from rounded
 counts, so that no exact count can be worked out from several published ones.
+
+pipeline.disclosure_rates does the same for shares, rates and ratios, pipeline.dominance hides sums that a few people make,
+pipeline.difference compares a version with those given out before. SACRO's `acro`, which would check some of this, needs
+pandas below 3; the README holds these rules against what it checks.
 """
 
 import math

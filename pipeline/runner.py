@@ -4,7 +4,7 @@ The second argument is extracts.kind. A kind for which a stage has another story
 notebooks/<kind>/<stage>.ipynb; else notebooks/<stage>.ipynb runs, for every kind.
 The notebook gets exactly the sections of params.yaml that its stage declares in dvc.yaml. It is executed
 into a folder that only its owner can read, because a failed notebook and its traceback hold data; the copy
-reaches reports/ only on success, without what was printed to stderr, and only when it holds nobody's details.
+reaches reports/ only on success, without what was printed to stderr, only when it holds nobody's details, and together with the report.
 """
 
 import os
