@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.checklists import COLUMNS as CHECKLIST_COLUMNS
 from pipeline.checklists import MET, NOT_MET, PERSON, count_met, reached_level, split_pointers
 from pipeline.governance import ASSUMPTIONS, DATA, DECISIONS
-from pipeline.labels import label, word_level
+from pipeline.labels import label, name_design, word_level
 from pipeline.markdown import Markup, escape, fill_template, write_table
 from pipeline.plan_ledger import COLUMNS as LEDGER_COLUMNS
 from pipeline.report_tables import count_words
@@ -54,6 +54,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
             {"name": FULL_NAMES.get(name, name), "summary": write_summary(rows), "table": write_table(show_items(rows), FULL_NAMES.get(name, name), name=f"checklist-{name.lower()}")}
             for name, rows in held.groupby("checklist", sort=False)
         ],
+        "assumptions_day": write_day(found["assumptions"]["made_on"]), "decisions_day": write_day(found["decisions"]["decided_on"]),
         "standing": write_standing(found["assurance"]),
         "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name.replace("_", "-")) for name, (table, caption) in shown.items()},
     }  # fmt: skip
@@ -116,11 +117,22 @@ def name_pointer(pointer: str, is_there: bool = True) -> Markup:
 
 
 def show_assumptions(assumptions: pd.DataFrame) -> pd.DataFrame:
-    """Return the assumptions for readers, with what the answer would err by."""
-    return pd.DataFrame([
-        {"Assumption": row.assumption, "Why": row.reason, "If it is wrong": row.if_wrong, "By how much": write_worth(row), "Since": write_date(row.made_on)}
+    """Return the assumptions for readers, with what the answer would err by; the day only where they were not all made on one."""
+    rows = [
+        {"Assumption": row.assumption, "Why": row.reason, "If it is wrong": f"{row.if_wrong}. {write_worth(row)}", "Since": write_date(row.made_on)}
         for row in assumptions.itertuples()
-    ])
+    ]
+    return leave_out_one_day(pd.DataFrame(rows))
+
+
+def leave_out_one_day(shown: pd.DataFrame) -> pd.DataFrame:
+    """Return a log without its column Since where that would say the same in every row: a sentence says it then (write_day)."""
+    return shown.drop(columns="Since") if len(shown) and shown["Since"].nunique() == 1 else shown
+
+
+def write_day(days: pd.Series) -> str:
+    """Return in words when all entries of a log were made; empty where they were made on several days, which the log shows."""
+    return f"All entries are of {write_date(days.iloc[0])}." if days.nunique() == 1 else ""
 
 
 def write_worth(row) -> str:
@@ -145,17 +157,18 @@ def write_factor(log_error: float) -> str:
 
 
 def show_decisions(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Return the decisions for readers, with how far the alternative errs in the audit, where it was tried."""
-    return pd.DataFrame([
-        {"Decision": row.decision, "Why": row.reason, "Otherwise": write_otherwise(row), "Since": write_date(row.decided_on)} for row in decisions.itertuples()
-    ])
+    """Return the decisions for readers, with how far the alternative errs in the audit, where it was tried; the day only where it differs."""
+    rows = [
+        {"Decision": row.decision, "Why": ". ".join(filter(None, [row.reason, write_otherwise(row)])), "Since": write_date(row.decided_on)} for row in decisions.itertuples()
+    ]
+    return leave_out_one_day(pd.DataFrame(rows))
 
 
 def write_otherwise(row) -> str:
-    """Return in words how far the design that was not chosen errs over the audit's worlds; a dash where it was not tried."""
+    """Return in words how far the design that was not chosen errs over the audit's worlds; empty where it was not tried."""
     if not np.isfinite(row.log_error_low):
-        return "–"
-    return f"In the audit the ratio of ‘{label('estimator', row.alternative.partition('/')[0])}’ comes out from {write_factor(row.log_error_low)} to {write_factor(row.log_error_high)}"
+        return ""
+    return f"In the audit the ratio of ‘{name_design(row.alternative.partition('/')[0])}’ comes out from {write_factor(row.log_error_low)} to {write_factor(row.log_error_high)}"
 
 
 def show_data(data_log: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -163,7 +176,7 @@ def show_data(data_log: pd.DataFrame, threshold: int) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "File": row.item,
-            "Kind": "Extract" if row.kind == "extract" else "Lookup of the project",
+            "Kind": row.kind.capitalize(),
             "Covers": f"{write_date(row.covers_from)} to {write_date(row.covers_to)}" if row.covers_from else "–",
             "Rows": "–" if row.kind == "lookup" or pd.isna(row.n_rules) else count_words(row.n_rows, threshold),
             "Rules": "–" if pd.isna(row.n_rules) else write_number(row.n_rules),

@@ -85,7 +85,7 @@ def test_an_assumption_is_worth_what_the_audit_and_the_curve_say():
     rows = assumed("world:hidden state", "choice:months_after=6", "design:followed", "world:not tried", np.nan)
     worth = measure_assumptions(rows, AUDIT, report_frames.sensitivity(), PARAMS.plan, ["short", "long"])
     assert worth["log_error_engaged"].round(3).tolist()[:2] == [0.25, -0.2] and worth["log_error"].round(3).tolist()[0::2][:2] == [0.1, -0.08]
-    said = show_assumptions(worth)["By how much"].tolist()
+    said = [words.removeprefix("The answer errs. ") for words in show_assumptions(worth)["If it is wrong"]]
     assert said[0] == "In simulated worlds the ratio comes out being referred 11% too high, engaging 28% too high (audit: hidden state)"
     assert "ratio times 0.82" in said[1] and "8% too low" in said[2] and "Not tried yet" in said[3] and said[4] == "Cannot be measured from these data"
 
@@ -94,7 +94,8 @@ def test_a_decision_stands_beside_the_errors_of_what_was_not_chosen():
     rows = pd.DataFrame({"decision": ["One", "Two"], "reason": "So", "alternative": ["sequential_trials_followed/referral", np.nan], "evidence": "", "decided_on": "2026-11-21"})
     measured = measure_decisions(rows, AUDIT, ["short", "long"])
     assert measured["log_error_low"].tolist()[0] == -0.08 and measured["log_error_high"].tolist()[0] == 0.02 and math.isnan(measured["log_error_low"].tolist()[1])
-    assert "from 8% too low to 2% too high" in show_decisions(measured)["Otherwise"][0] and show_decisions(measured)["Otherwise"][1] == "–"
+    assert "from 8% too low to 2% too high" in show_decisions(measured)["Why"][0] and show_decisions(measured)["Why"][1] == "So"
+    assert "Since" not in show_decisions(measured) and "Since" in show_decisions(measured.assign(decided_on=["2026-11-21", "2027-01-02"]))
 
 
 def test_every_committed_assumption_names_something_that_measures_it_or_none_and_every_decision_its_evidence():
