@@ -17,7 +17,8 @@ def write_pounds(value) -> str:
     """Return pounds in words, to three figures at least: £40, £1,234, −£1.2 million."""
     if pd.isna(value):
         return "not available"
-    sign, size = ("\u2212" if value < 0 else ""), abs(value)
+    # The joiner keeps the minus with its number where a cell is narrow.
+    sign, size = ("\u2212\u2060" if value < 0 else ""), abs(value)
     if math.isinf(size):
         return "unbounded"
     if size >= 999_500:
@@ -28,6 +29,11 @@ def write_pounds(value) -> str:
 def write_rounded(value) -> str:
     """Return pounds that were worked out, to three figures: £189,862 is £190,000."""
     return write_pounds(value if pd.isna(value) or not math.isfinite(value) or abs(value) < 100 else float(f"{value:.3g}"))
+
+
+def write_ratio(value) -> str:
+    """Return a benefit-cost ratio with two decimals, three below a tenth."""
+    return write_number(value, 3 if abs(value) < 0.1 else 2)
 
 
 def write_hours_number(value) -> str:
@@ -128,8 +134,8 @@ def write_contact_hours(contact_hours: pd.DataFrame) -> str:
     whole = contact_hours[contact_hours["grouping"].eq("all")].set_index("people")["hours_per_contact"].dropna()
     if whole.empty:
         return "Hours by channel and type of contact cannot be shown: no officer minutes are recorded, or too few contacts to publish."
-    parts = [f"{write_hours_number(value)} hours for {'everyone' if people == 'everyone' else 'people referred, in the year before'}" for people, value in whole.items()]
-    return f"A contact took officers {' and '.join(parts)}, those to which nobody was sent included."
+    parts = [f"{write_hours_number(value)} hours {'of anybody' if people == 'everyone' else 'of people referred, in the year before'}" for people, value in whole.items()]
+    return f"On average a contact took officers {' and '.join(parts)}; one to which nobody was sent counts as none."
 
 
 def write_missing(hours: pd.DataFrame, costs: pd.DataFrame, results: pd.DataFrame) -> str:
@@ -157,9 +163,9 @@ def write_ratio_sentence(results: pd.DataFrame, confidence: str) -> str:
     if math.isnan(ratio):
         return ""
     if ratio < 0:
-        opening = f"The estimate is of more officer hours, not fewer, so that there is a loss beside the cost: {write_number(ratio, 2)} for each pound"
+        opening = f"The estimate is of more officer hours, not fewer, so that there is a loss beside the cost: {write_ratio(ratio)} for each pound"
     else:
-        opening = f"For each pound of cost the officer hours averted are worth {write_pounds(round(ratio, 2))}"
+        opening = f"For each pound of cost the officer hours averted are worth £{write_ratio(ratio)}"
     if math.isnan(low):
         return f"{opening}. How sure that is cannot be simulated, because the interval of the effect has no end on one side."
     if low <= 1 <= high:
@@ -167,7 +173,7 @@ def write_ratio_sentence(results: pd.DataFrame, confidence: str) -> str:
     else:
         verdict = "" if ratio < 0 else f" The hours alone are worth {'more' if low > 1 else 'less'} than the cost."
     draws = "none of the draws" if share == 0 else "every draw" if share == 1 else f"{write_percent(100 * share)} of draws (Monte Carlo error {write_number(100 * value_of(results, 'monte_carlo_error'), 1)} percentage points)"
-    return f"{opening} ({confidence} of simulated draws: {write_number(low, 2)} to {write_number(high, 2)}).{verdict} Benefit exceeds cost in {draws}."
+    return f"{opening} ({confidence} of simulated draws: {write_ratio(low)} to {write_ratio(high)}).{verdict} Benefit exceeds cost in {draws}."
 
 
 def write_volunteers(costs: pd.DataFrame, results: pd.DataFrame) -> str:
@@ -177,7 +183,7 @@ def write_volunteers(costs: pd.DataFrame, results: pd.DataFrame) -> str:
         return "What the volunteers’ time is worth is not given; it would stand apart, because nobody is paid it."
     if math.isnan(ratio):
         return "The volunteers’ time is stated in the table and is not part of the cost."
-    return f"Volunteers’ time is stated apart and is not part of the cost, because nobody is paid it; with it the ratio would be {write_number(ratio, 2)}."
+    return f"Volunteers’ time is stated apart and is not part of the cost, because nobody is paid it; with it the ratio would be {write_ratio(ratio)}."
 
 
 def write_scope(attrition: pd.DataFrame, hours: pd.DataFrame) -> str:

@@ -90,5 +90,5 @@ def describe_tornado(tornado: pd.DataFrame, central: pd.Series) -> str:
     """Return the alternative text of the tornado: the ratio as worked out and where each input takes it."""
     if tornado.empty:
         return "Tornado chart of the benefit-cost ratio. It could not be worked out."
-    moves = [f"{label('input', row.input)}: {row.ratio_low:.2f} to {row.ratio_high:.2f}." for row in tornado.itertuples()]
-    return f"Tornado chart of the benefit-cost ratio, {float(central.iloc[0]):.2f} as worked out; at 1 benefit equals cost. With one input at its low and at its high end, the widest first: {' '.join(moves)}"
+    moves = [f"{label('input', row.input)}: {row.ratio_low:.3g} to {row.ratio_high:.3g}." for row in tornado.itertuples()]
+    return f"Tornado chart of the benefit-cost ratio, {float(central.iloc[0]):.3g} as worked out; at 1 benefit equals cost. With one input at its low and at its high end, the widest first: {' '.join(moves)}"

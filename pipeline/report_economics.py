@@ -67,7 +67,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
 def write_sources(published: pd.DataFrame) -> Markup:
     """Return what each publication says and where, as a list; empty text where there is none."""
     rows = published[published["is_published"]] if len(published) else published
-    return write_list([f"{row.study}: “{row.says}” ({row.source})." for row in rows.itertuples()]) if len(rows) else Markup("")
+    return write_list([f"{row.study}: {row.says} ({row.source})." for row in rows.itertuples()]) if len(rows) else Markup("")
 
 
 def write_share(percent: float) -> str:
@@ -124,7 +124,7 @@ def show_costs(costs: pd.DataFrame, price_year: int) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Cost": f"{label('input', row.item)}, {row.unit}",
+                "Cost": label("input", row.item) + ("" if row.kind == "benefit" else f", {row.unit}"),
                 "Value": words.write_pounds(row.value),
                 "Range": f"{words.write_pounds(row.low)} to {words.write_pounds(row.high)}",
                 "Prices of": str(row.price_year),
@@ -138,7 +138,7 @@ def show_costs(costs: pd.DataFrame, price_year: int) -> pd.DataFrame:
 
 def show_results(results: pd.DataFrame) -> pd.DataFrame:
     """Return benefits, costs and their ratio in words; measures that could not be had are left out."""
-    writers = {"pounds": words.write_rounded, "ratio": lambda value: write_number(value, 2), "share": lambda value: write_percent(100 * value, 1)}
+    writers = {"pounds": words.write_rounded, "ratio": words.write_ratio, "share": lambda value: write_percent(100 * value, 1)}
     known = results.dropna(subset=["value"]) if len(results) else results
     return pd.DataFrame(
         [{"Quantity": MEASURES[row.measure], "Value": writers[row.unit](row.value), "Interval": interval_words(row.low, row.high, writers[row.unit])} for row in known.itertuples()]
@@ -170,8 +170,8 @@ def show_tornado(tornado: pd.DataFrame) -> pd.DataFrame:
                 "Input": label("input", row.input),
                 "From": words.write_setting(row.input, row.setting_low),
                 "To": words.write_setting(row.input, row.setting_high),
-                "Ratio at the low end": write_number(row.ratio_low, 2),
-                "Ratio at the high end": write_number(row.ratio_high, 2),
+                "Ratio at the low end": words.write_ratio(row.ratio_low),
+                "Ratio at the high end": words.write_ratio(row.ratio_high),
             }
             for row in tornado.itertuples()
         ]
