@@ -79,7 +79,7 @@ def control_checks(model_checks: pd.DataFrame, threshold: int, rounding: int) ->
     """
     is_count = model_checks["check"].isin(COUNTS)
     n_people = model_checks.loc[model_checks["check"].eq("clusters"), "value"].sum()
-    is_told = model_checks["check"].eq("overlap") & ~((1 - model_checks["value"]) * n_people >= threshold)
+    is_told = model_checks["check"].eq("overlap") & model_checks["value"].notna() & ~((1 - model_checks["value"]) * n_people >= threshold)
     words = model_checks["meaning"] + f" Fewer than {threshold} people are left over, so the share is not shown."
     model_checks = model_checks.assign(value=model_checks["value"].mask(is_told), meaning=model_checks["meaning"].mask(is_told, words))
     counted = control_counts(model_checks["value"].where(is_count).round(), threshold, rounding)

@@ -1,7 +1,7 @@
 """Tables as readers see them: controlled tables turned into words, one function per table, every cell text.
 
 Each returns a frame of strings whose column names are the headings, ready for pipeline.markdown. Builds on
-pipeline.wording (numbers in words) and pipeline.labels (codes in words).
+pipeline.wording (numbers in words), pipeline.labels (codes in words) and pipeline.link_quality (which checks count clients).
 """
 
 import math
@@ -9,6 +9,7 @@ import math
 import pandas as pd
 
 from pipeline.labels import explain_loss, label, label_lag
+from pipeline.link_quality import OF_CLIENTS
 from pipeline.wording import change_of, write_beside, write_date, write_number, write_p, write_percent, write_ratio
 
 COMPLETENESS = "completeness of "
@@ -183,7 +184,7 @@ def show_link_quality(link_quality: pd.DataFrame, threshold: int) -> pd.DataFram
                 "Check": str(row.check).replace("_", " ").capitalize(),
                 "Arm": label("arm", row.arm),
                 "Period": label("period", row.period),
-                "Found": "suppressed" if is_hidden else f"fewer than {threshold} on one side" if pd.isna(row.value) and row.n >= threshold else dash_if_missing(row.value, write_share),
+                "Found": "suppressed" if is_hidden else f"fewer than {threshold} on one side" if pd.isna(row.value) and str(row.check).startswith(OF_CLIENTS) else dash_if_missing(row.value, write_share),
                 "Interval": "–" if is_hidden else interval_words(row.ci_low, row.ci_high, write_share),
                 "Counted": count_words(row.n, threshold),
                 "Pass mark": dash_if_missing(row.pass_mark, write_share),
