@@ -44,9 +44,9 @@ def name_designs(invalid: pd.DataFrame) -> pd.DataFrame:
 
 
 def list_departures(valid: pd.DataFrame) -> pd.DataFrame:
-    """Return place (row of `valid`), name and order of each way in which a specification departs from the primary one."""
+    """Return place (row of `valid`), name and order of each way in which a specification departs from the plan's, or from the primary one where the plan's is not there."""
     empty = pd.DataFrame({"place": pd.Series(dtype=int), "name": pd.Series(dtype=str), "order": pd.Series(dtype=int)})
-    primary = valid[valid["is_primary"]]
+    primary = valid[planned_elsewhere(valid)] if planned_elsewhere(valid).any() else valid[valid["is_primary"]]
     if primary.empty:
         return empty
     frames = []
@@ -96,19 +96,22 @@ def name_primary(valid: pd.DataFrame) -> str:
 
 
 def draw_departures(axes, marks: pd.DataFrame, valid: pd.DataFrame) -> None:
-    """Draw a mark under each estimate in the line of every choice in which it departs from the plan; the plan's own column is a line."""
+    """Draw a mark under each estimate in the line of every choice in which it departs from the plan; the columns of this run and of the plan are lines."""
     names = list(dict.fromkeys(marks.sort_values(["order", "name"], kind="stable")["name"]))
     heights = {name: -place for place, name in enumerate(names)}
     axes.plot(marks["place"], marks["name"].map(heights).astype(float), ls="", marker="|", ms=6.5, mew=max(0.5, min(2, 150 / max(len(valid), 1))), color=GREY)
     for place in np.flatnonzero(valid["is_primary"]):
         axes.axvline(place, color=DARK, lw=1)
+    for place in np.flatnonzero(planned_elsewhere(valid)):
+        axes.axvline(place, color=ORANGE, lw=1, ls=":")
     starts = marks.drop_duplicates("name").set_index("name")["order"].reindex(names)
     for place in np.flatnonzero(starts.ne(starts.shift()).to_numpy())[1:]:
         axes.axhline(-place + 0.5, color=LIGHT, lw=0.8)
     axes.set_yticks([-place for place in range(len(names))], [textwrap.shorten(name, 34, placeholder=" …") for name in names], fontsize=8)
     axes.set(ylim=(-max(len(names), 1) + 0.4, 0.6), xlim=(-1, max(len(valid), 1)), xticks=[])
     axes.grid(visible=False)
-    axes.set_title("Where each departs from the plan", loc="left", fontsize=9)
+    is_plan = "is_planned" not in valid or valid["is_planned"].astype(bool).any()
+    axes.set_title(f"Where each departs from {'the plan' if is_plan else 'this run'}", loc="left", fontsize=9)
     axes.set_xlabel("One column is one specification")
 
 

@@ -14,7 +14,7 @@ from pipeline.labels import label, name_design, word_level
 from pipeline.markdown import Markup, escape, fill_template, write_table
 from pipeline.plan_ledger import COLUMNS as LEDGER_COLUMNS
 from pipeline.report_tables import count_words
-from pipeline.wording import write_change, write_date, write_number, write_ratio
+from pipeline.wording import write_date, write_number, write_ratio
 
 TABLES = {
     "checklists": [*CHECKLIST_COLUMNS, "status", "missing"], "assumptions": ASSUMPTIONS, "decisions": DECISIONS, "data_log": DATA,
@@ -240,6 +240,12 @@ def show_ledger(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"Parameter": ledger["parameter"], **values, **factors, "Pairs": ledger["n_pairs"].map(write_number)})
 
 
+def write_shift(shift) -> str:
+    """Return in words by how much of the plan's ratio another one is lower or higher."""
+    percent = round(100 * (np.exp(shift) - 1))
+    return f"{abs(percent)}% {'lower' if percent < 0 else 'higher'} than the plan's" if percent else "the same but for rounding"
+
+
 def write_planned(sensitivity: pd.DataFrame) -> str:
     """Return in words what the plan's own specification gives beside this run's, where they differ."""
     if "is_planned" not in sensitivity or sensitivity.empty:
@@ -253,5 +259,5 @@ def write_planned(sensitivity: pd.DataFrame) -> str:
     inside = plan["ci_low"] <= this["estimate"] <= plan["ci_high"]
     return (
         f"On the same extracts the plan's own specification gives a ratio of {write_ratio(plan['estimate'])} ({write_ratio(plan['ci_low'])} to {write_ratio(plan['ci_high'])}), this run's {write_ratio(this['estimate'])}, "
-        f"{write_change(this['estimate'] - plan['estimate'])} than planned; it lies {'within' if inside else 'outside'} the planned interval."
+        f"{write_shift(this['estimate'] - plan['estimate'])}; it lies {'within' if inside else 'outside'} the planned interval."
     )

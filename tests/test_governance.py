@@ -182,7 +182,7 @@ def test_the_curve_tells_the_plan_from_this_run_and_words_say_how_far_they_lie_a
     other = sensitivity.assign(is_planned=first, is_primary=sensitivity.index == 0)
     assert "; what the plan asks for is another, 0.54." in draw_specifications(other)[1]
     words = write_ledger({"plan_ledger": departures({"panel.months_after": 6}).reset_index(), "sensitivity": other}, read_template("ledger")).replace("\\", "")
-    assert "the plan's own specification gives a ratio of 0.54" in words and "18% fewer than planned; it lies within the planned interval" in words
+    assert "the plan's own specification gives a ratio of 0.54" in words and "18% lower than the plan's; it lies within the planned interval" in words
 
 
 def test_the_curve_is_sorted_and_counted_from_one():
