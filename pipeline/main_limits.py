@@ -23,8 +23,10 @@ def rank_limits(tables: dict[str, pd.DataFrame], reach: pd.Series | None, estima
     designs (estimator, engaged_by) whose errors the audit tells. size is the share of the way to no effect (1: all of it), pull the move on the log scale, speaks_of how many of_referred the answer speaks of.
     """
     rows = [dict(kind="pass marks", limit="missed", size=float(n_failures))] if n_failures else []
-    if reach is None or not np.isfinite([reach["ci_low"], reach["ci_high"]]).any():
+    if reach is None:
         rows.append(dict(kind="no estimate", limit="no estimate"))
+    elif not np.isfinite([reach["ci_low"], reach["ci_high"]]).all():
+        rows.append(dict(kind="width", limit="unbounded"))
     else:
         rows += list_pulls(tables, reach, estimand, plan)
     rows += [dict(kind="not shown", limit="not shown", size=float(n_not_shown))] if n_not_shown else []

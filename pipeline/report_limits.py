@@ -36,7 +36,7 @@ def write_limit(row, tables: dict[str, pd.DataFrame], failures: list[str], not_s
     writers = {
         "no estimate": lambda: "The effect could not be estimated, so that everything below describes and explains nothing.",
         "pass marks": lambda: f"{len(failures)} of the marks that were set beforehand {'is' if len(failures) == 1 else 'are'} not met: {'; '.join(failure.partition(':')[0] for failure in failures)}.",
-        "width": lambda: "The interval holds a fall and a rise alike: more people would be needed to tell, which is not the same as no effect.",
+        "width": lambda: "The interval has no end on one side or on both: more people would be needed to tell, which is not the same as no effect." if row.limit == "unbounded" else "The interval holds a fall and a rise alike: more people would be needed to tell, which is not the same as no effect.",
         "precision of the answer": lambda: f"Chance alone leaves the ratio open by a factor of {write_number(math.exp(row.pull), 2)} on either side.",
         "hidden selection": lambda: write_world(row, tables["audit"]),
         "fading links": lambda: write_world(row, tables["audit"]),

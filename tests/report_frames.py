@@ -109,6 +109,7 @@ def model_checks() -> pd.DataFrame:
         ("effective comparisons", 812.0, 100.0, True, "Enough comparison people carry the weights."),
         ("pre-trend", 0.41, 0.05, True, "Both arms moved alike before time zero."),
         ("falsification", 0.84, float("nan"), True, "The referred who never engaged fared like the comparison people."),
+        ("overlap", 0.99, 0.95, True, "There is somebody to compare every referred person with."),
     ]
     return pd.DataFrame(rows, columns=["check", "value", "pass_mark", "passed", "meaning"])
 

@@ -212,6 +212,7 @@ def test_what_failed_comes_before_what_could_and_what_is_missing_after():
     assert limits(n_not_shown=3)["kind"].tolist()[-2:] == ["not shown", "not reached"]
     assert limits(reach=None)["kind"].tolist() == ["no estimate", "not reached"]
     assert limits(reach=pd.Series({"ci_low": -0.4, "ci_high": 0.2}))["kind"].iloc[0] == "width"
+    assert limits(reach=pd.Series({"ci_low": -np.inf, "ci_high": np.inf}))["limit"].tolist() == ["unbounded", "not reached"]
 
 
 def test_a_referral_that_does_something_alone_is_a_limit_of_the_effect_of_engaging():
