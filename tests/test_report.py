@@ -301,7 +301,7 @@ def test_an_inconclusive_report_shows_the_naive_fall_and_the_wording_of_the_just
 
 def test_the_answer_the_claims_and_the_waterfall_come_first(page):
     text = " ".join(page.text)
-    order = [text.index(words) for words in ("The question and the answer", "Caption of decomposition", "The published figures, counted again", "Caption of flow")]
+    order = [text.index(words) for words in ("The question and the answer", "The published figures, counted again", "Caption of decomposition", "Caption of flow")]
     assert order == sorted(order)
 
 
