@@ -52,7 +52,10 @@ class Picture(NamedTuple):
 
 
 def finish_figure(name: str, title: str, drawing: tuple[Figure, str], dpi: int = 200) -> Picture:
-    """Return a drawing (figure, alternative text) as a Picture, without the version that would make reruns differ."""
+    """Return a drawing (figure, alternative text) as a Picture, without the version that would make reruns differ.
+
+    A drawing that holds nothing has an empty alternative text, and is left out of the report.
+    """
     figure, alt = drawing
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
@@ -99,7 +102,8 @@ def draw_before_after(event_study: pd.DataFrame) -> tuple[Figure, str]:
     if sentences:
         axes.legend(loc="upper left", frameon=True)
     title_figure(figure, "Police contacts before and after time zero")
-    return figure, "Line chart of police contacts per person-month around time zero. " + " ".join(sentences)
+    is_empty = event_study["contacts_per_person_month"].isna().all()
+    return figure, "" if is_empty else "Line chart of police contacts per person-month around time zero. " + " ".join(sentences)
 
 
 def describe_arm(name: str, rows: pd.DataFrame) -> str:
@@ -131,7 +135,7 @@ def draw_event_study(event_study: pd.DataFrame) -> tuple[Figure, str]:
     axes.set(xlabel="Months from time zero", ylabel="Ratio, referred to comparison")
     title_figure(figure, "Referred against comparison people, month by month")
     if rows.empty:
-        return figure, "Event study: no months could be estimated."
+        return figure, ""
     return figure, "Chart of the ratio of contacts, referred to weighted comparison people, by month with intervals. " + " ".join(
         describe_side(rows[side], name) for side, name in ((rows["month"] < 0, "Before"), (rows["month"] >= 0, "After")) if side.any()
     )
@@ -166,7 +170,7 @@ def draw_balance(balance: pd.DataFrame, at_most: float) -> tuple[Figure, str]:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title_figure(figure, "How alike the arms are, before and after weighting")
     if rows.empty:
-        return figure, "Balance: no covariates."
+        return figure, ""
     worst = rows.loc[rows["smd_after"].abs().idxmax()] if rows["smd_after"].notna().any() else None
     after = "" if worst is None else f" and {abs(worst['smd_after']):.2f} after it ({label_lag(str(worst['covariate']))})"
     return figure, (

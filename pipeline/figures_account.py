@@ -31,7 +31,7 @@ def draw_flow(attrition: pd.DataFrame, threshold: int) -> tuple[Figure, str]:
     axes.set(xlim=(0, max(len(flows), 1)), ylim=(-n_steps + 0.45, 0.7))
     axes.axis("off")
     title_figure(figure, "Flow of people")
-    return figure, "Flow chart, people remaining at each step. " + " ".join(sentences)
+    return figure, "Flow chart, people remaining at each step. " + " ".join(sentences) if flows else ""
 
 
 def draw_step(axes, column: int, place: float, row: pd.Series, threshold: int, is_last: bool) -> None:
@@ -82,7 +82,7 @@ def draw_decomposition(decomposition: pd.DataFrame) -> tuple[Figure, str]:
     axes.grid(axis="y", visible=False)
     title_figure(figure, "What the fall as published is made of")
     parts = [f"{name} {row.percentage_points:.1f}{in_brackets(row)}" for name, row in zip(names, rows.itertuples())]
-    return figure, "Waterfall chart of the fall in percentage points: " + (", ".join(parts) + "." if parts else "no parts could be estimated.")
+    return figure, f"Waterfall chart of the fall in percentage points: {', '.join(parts)}." if parts else ""
 
 
 def in_brackets(row) -> str:
@@ -121,7 +121,7 @@ def draw_effects(rows: pd.DataFrame) -> tuple[Figure, str]:
     axes.set_xlabel("Incidence rate ratio (1 = no difference)")
     axes.grid(axis="y", visible=False)
     title_figure(figure, "Estimates side by side")
-    return figure, "Chart of incidence rate ratios with intervals. " + "; ".join(sentences) + "."
+    return figure, f"Chart of incidence rate ratios with intervals. {'; '.join(sentences)}." if np.isfinite(rows["estimate"].astype(float)).any() else ""
 
 
 def ratio_in_brackets(row) -> str:

@@ -85,7 +85,7 @@ def draw_coverage(audit: pd.DataFrame, worlds: list[str], aim: list[float]) -> t
 def describe(opening: str, rows: pd.DataFrame, names: list[str], worlds: list[str], write) -> str:
     """Return the alternative text: the range of each design in the worlds it is held to and in the others."""
     if rows.empty:
-        return f"{opening} The audit has no rows yet."
+        return ""
     sentences = []
     for key in STYLES:
         part = rows[rows["estimator"].eq(key[0]) & rows["estimand"].eq(key[1])].dropna(subset=["bias"])

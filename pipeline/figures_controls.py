@@ -36,7 +36,7 @@ def draw_controls(negative_controls: pd.DataFrame, summary: pd.DataFrame) -> tup
     grid.ravel()[-1].set_xlabel("Incidence rate ratio (log scale)")
     figure.legend(*grid.ravel()[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title_figure(figure, "Referrals that can have done nothing")
-    return figure, "Histogram of the estimates of negative controls. " + " ".join(sentences)
+    return figure, "" if negative_controls["estimate"].isna().all() else "Histogram of the estimates of negative controls. " + " ".join(sentences)
 
 
 def draw_distribution(axes, controls: pd.DataFrame, low: float, high: float) -> None:

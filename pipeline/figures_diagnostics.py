@@ -31,7 +31,8 @@ def draw_bounds(honest_bounds: pd.DataFrame) -> tuple[Figure, str]:
     ratio_axis(grid[0].yaxis, low, high)
     grid[0].set_ylabel("Ratio of being referred")
     title_figure(figure, "If the arms had drifted apart anyway")
-    return figure, "Intervals of the ratio of contacts by the drift that is allowed; dotted ones include a ratio of 1. " + "; ".join(sentences) + "."
+    is_empty = honest_bounds[["ci_low", "ci_high"]].isna().any(axis=1).all()
+    return figure, "" if is_empty else f"Intervals of the ratio of contacts by the drift that is allowed; dotted ones include a ratio of 1. {'; '.join(sentences)}."
 
 
 def draw_subgroups(subgroups: pd.DataFrame) -> tuple[Figure, str]:
@@ -65,4 +66,4 @@ def draw_subgroups(subgroups: pd.DataFrame) -> tuple[Figure, str]:
     axes.set_xlabel("Incidence rate ratio of being referred")
     axes.grid(axis="y", visible=False)
     title_figure(figure, "In groups named beforehand (exploratory)")
-    return figure, "Ratios of contacts with intervals by group; the dashed line is everyone. " + "; ".join(sentences) + "."
+    return figure, f"Ratios of contacts with intervals by group; the dashed line is everyone. {'; '.join(sentences)}." if sentences else ""

@@ -51,7 +51,7 @@ def describe_contact_hours(rows: pd.DataFrame) -> str:
         sentences.append(
             f"{PEOPLE[people]}, by {grouping}: from {least['hours_per_contact']:.1f} hours ({label(grouping, least['level'])}) to {most['hours_per_contact']:.1f} hours ({label(grouping, most['level'])})."
         )
-    return f"{opening} {' '.join(sentences) or 'No hours are recorded.'}"
+    return f"{opening} {' '.join(sentences)}" if sentences else ""
 
 
 def draw_tornado(tornado: pd.DataFrame, benefit_cost: pd.DataFrame) -> tuple[Figure, str]:
@@ -89,6 +89,6 @@ def mark_break_even(axes, ratios: np.ndarray) -> None:
 def describe_tornado(tornado: pd.DataFrame, central: pd.Series) -> str:
     """Return the alternative text of the tornado: the ratio as worked out and where each input takes it."""
     if tornado.empty:
-        return "Tornado chart of the benefit-cost ratio. It could not be worked out."
+        return ""
     moves = [f"{label('input', row.input)}: {row.ratio_low:.3g} to {row.ratio_high:.3g}." for row in tornado.itertuples()]
     return f"Tornado chart of the benefit-cost ratio, {float(central.iloc[0]):.3g} as worked out; at 1 benefit equals cost. With one input at its low and at its high end, the widest first: {' '.join(moves)}"

@@ -28,7 +28,7 @@ def draw_referrals(referral_counts: pd.DataFrame, referrals_from, referrals_to) 
     axes.set_xticks(starts, [rows["level"][place][:4] for place in starts])
     axes.set(xlabel="Quarter of referral (first of each year named)", ylabel="Number in the quarter")
     title_figure(figure, "Referrals and engagement by quarter")
-    return figure, "Line chart by quarter of referral. " + (" ".join(sentences) or "There is nothing to show.")
+    return figure, f"Line chart by quarter of referral. {' '.join(sentences)}" if sentences else ""
 
 
 def draw_delays(contact_delays: pd.DataFrame) -> tuple[Figure, str]:
@@ -41,7 +41,7 @@ def draw_delays(contact_delays: pd.DataFrame) -> tuple[Figure, str]:
     axes.set_ylim(bottom=0)
     title_figure(figure, "From referral to the first contact")
     points = [f"{share:.0f}% by {days} days" for days, share in zip(contact_delays["days"], shares)]
-    return figure, "Cumulative curve of the share of people who had met a mentor. " + (f"{'; '.join(points)}." if points else "There is nothing to show.")
+    return figure, f"Cumulative curve of the share of people who had met a mentor. {'; '.join(points)}." if points else ""
 
 
 def readable_days(days: list[int]) -> list[int]:
@@ -63,7 +63,7 @@ def draw_mentors(mentor_quarters: pd.DataFrame) -> tuple[Figure, str]:
     axes.set_xticks(places, [str(ends[place].year) for place in places])
     axes.set(xlabel="End of the quarter (December of each year named)", ylabel="Mentors")
     title_figure(figure, "Mentors active over time")
-    return figure, "Line chart of mentors active at the end of each quarter. " + (" ".join(sentences) or "There is nothing to show.")
+    return figure, f"Line chart of mentors active at the end of each quarter. {' '.join(sentences)}" if sentences else ""
 
 
 def draw_lines(axes, rows: pd.DataFrame, lines: dict[str, tuple], names) -> list[str]:

@@ -35,7 +35,7 @@ def draw_match_levels(match_levels: pd.DataFrame) -> tuple[Figure, str]:
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     title_figure(figure, "How often details agree")
     if match_levels.empty:
-        return figure, "How often details agree: no model."
+        return figure, ""
     best = match_levels.loc[match_levels["match_weight"].idxmax()]
     worst = match_levels.loc[match_levels["match_weight"].idxmin()]
     return figure, (
@@ -66,7 +66,7 @@ def draw_examples(match_examples: pd.DataFrame, accept_weight: float) -> tuple[F
     for axes in grid[-1]:
         axes.set_xlabel("Match weight (bits)")
     title_figure(figure, "Made-up pairs, step by step")
-    return figure, f"Waterfall charts of the evidence for {len(names)} made-up pairs; from {accept_weight:.1f} bits on a pair is accepted. " + " ".join(sentences)
+    return figure, f"Waterfall charts of the evidence for {len(names)} made-up pairs; from {accept_weight:.1f} bits on a pair is accepted. {' '.join(sentences)}" if sentences else ""
 
 
 def draw_waterfall(axes, rows: pd.DataFrame, accept_weight: float) -> None:
@@ -106,7 +106,7 @@ def draw_unlinkables(unlinkables: pd.DataFrame, accept_weight: float) -> tuple[F
     shown = unlinkables.dropna(subset=["share_contacts"])
     near = shown[shown["match_weight"] >= accept_weight].head(1)
     sentence = "".join(f" At {row.match_weight:.0f} bits it is {100 * row.share_contacts:.1f}% of contacts and {100 * row.share_identities:.1f}% of sets of details." for row in near.itertuples())
-    return figure, "Curve of the share of contacts that could not reach a match weight even against an identical record." + sentence
+    return figure, f"Curve of the share of contacts that could not reach a match weight even against an identical record.{sentence}" if len(shown) else ""
 
 
 def draw_thresholds(link_thresholds: pd.DataFrame, link_thresholds_truth: pd.DataFrame) -> tuple[Figure, str]:
@@ -133,7 +133,7 @@ def draw_thresholds(link_thresholds: pd.DataFrame, link_thresholds_truth: pd.Dat
     if len(ticks):
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     title_figure(figure, "Precision and recall by threshold")
-    return figure, "Line charts of precision, recall and F1 by accept threshold." + "".join(
+    return figure, "" if link_thresholds.empty else "Line charts of precision, recall and F1 by accept threshold." + "".join(
         f" At the chosen {row.accept_from:g} the model expects precision {row.precision:.4f}, recall {row.recall:.4f}, F1 {row.f1:.4f}." for row in link_thresholds[link_thresholds["is_chosen"]].itertuples()
     ) + describe_true_threshold(link_thresholds, link_thresholds_truth)
 
@@ -168,7 +168,7 @@ def draw_linkage_months(linkage_months: pd.DataFrame, measures: dict[str, str]) 
     if shown:
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title_figure(figure, "Linkage before and after referral")
-    return figure, "Charts of linkage by month from referral, with intervals. " + " ".join(sentences)
+    return figure, f"Charts of linkage by month from referral, with intervals. {' '.join(sentences)}" if sentences else ""
 
 
 def draw_linkage_comparison(linkage_comparison: pd.DataFrame) -> tuple[Figure, str]:
@@ -190,4 +190,4 @@ def draw_linkage_comparison(linkage_comparison: pd.DataFrame) -> tuple[Figure, s
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
     title_figure(figure, "Linked against unlinked")
     sentences = [f"{compared}: largest for {label('characteristic', size[compared].idxmax())} ({size[compared].max():.2f})." for compared in size.columns if size[compared].notna().any()]
-    return figure, "Dot chart of standardised differences between linked and unlinked. " + " ".join(sentences)
+    return figure, f"Dot chart of standardised differences between linked and unlinked. {' '.join(sentences)}" if sentences else ""

@@ -139,7 +139,7 @@ def draw_apart(axes, invalid: pd.DataFrame, designs: list[str], valid: pd.DataFr
 def describe_curve(valid: pd.DataFrame, invalid: pd.DataFrame) -> str:
     """Return the alternative text: range of the valid estimates, how many intervals lie on each side of 1, the primary, the invalid."""
     if valid.empty:
-        return "Specification curve: no valid specification could be estimated."
+        return ""
     text = (
         f"Specification curve of {len(valid)} valid specifications: incidence rate ratios from {math.exp(valid['estimate'].min()):.2f} "
         f"to {math.exp(valid['estimate'].max()):.2f}; {int((valid['ci_high'] < 0).sum())} intervals lie wholly below 1, {int((valid['ci_low'] > 0).sum())} wholly above."

@@ -35,6 +35,6 @@ def draw_staggered(staggered_effects: pd.DataFrame, outcome: str) -> tuple[Figur
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     title_figure(figure, "Contacts by time since the start")
     if not after.any():
-        return figure, "Empty chart: no ratio could be estimated."
+        return figure, ""
     words = "; ".join(f"months {first:.0f} to {last:.0f}: {math.exp(value):.2f}" for first, last, value in zip(rows["first_month"], rows["last_month"], estimate))
     return figure, f"Dot chart of the ratio of contacts to those expected without the scheme, by months since the start, with intervals. {words}."

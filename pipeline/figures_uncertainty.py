@@ -36,4 +36,4 @@ def draw_reliability(calibration: pd.DataFrame) -> tuple[Figure, str]:
     grid.ravel()[0].set_ylabel("Share of links that are wrong")
     figure.legend(*grid.ravel()[0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
     title_figure(figure, "Are match probabilities what they say?")
-    return figure, "Dot chart of the share of wrong links by match probability. " + (" ".join(sentences) or "No links could be judged.")
+    return figure, f"Dot chart of the share of wrong links by match probability. {' '.join(sentences)}" if sentences else ""

@@ -48,7 +48,12 @@ def write_table(table: pd.DataFrame, caption: str, numbers: list[str] | None = N
 
 
 def write_figure(path: str, title: str, alt: str) -> Markup:
-    """Return a figure with caption and alternative text."""
+    """Return a figure with caption and alternative text.
+
+    A drawing that holds nothing has no alternative text and becomes a sentence that says so, never an empty frame.
+    """
+    if not alt:
+        return Markup(f"*{escape(title)}: no figure, because nothing could be estimated, or too few people stand behind it to be shown.*")
     quoted = SPACE.sub(" ", alt).replace("\\", "").replace('"', "”")
     return Markup(f'![{escape(title)}]({path}){{alt="{quoted}"}}')
 

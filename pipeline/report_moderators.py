@@ -65,7 +65,7 @@ def show_subgroups(subgroups: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return the effect in each group in words; a group without an estimate says why."""
     return pd.DataFrame([
         {"Characteristic": CHARACTERISTICS[row.characteristic], "Group": name_level(row.level), "Referred": "suppressed" if pd.isna(row.n_referred) else count_words(row.n_referred, threshold),
-         "Ratio": dash_if_missing(row.estimate, write_ratio), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "Note": str(row.status).removeprefix("estimated").removeprefix("; ")}
+         "Ratio": dash_if_missing(row.estimate, write_ratio), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "Note": str(row.status).removeprefix("estimated").removeprefix("; ") or "–"}
         for row in subgroups.itertuples()
     ])  # fmt: skip
 

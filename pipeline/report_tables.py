@@ -259,7 +259,7 @@ def show_parameters(parameters: pd.DataFrame, is_simulated: bool) -> pd.DataFram
     """Return parameters with dates in words; those of the simulation are of no concern to real extracts."""
     rows = parameters if is_simulated else parameters[~parameters["parameter"].str.startswith("simulate.")]
     is_date = rows["value"].str.fullmatch(r"\d{4}-\d{2}-\d{2}")
-    values = [write_date(value) if dated else value for value, dated in zip(rows["value"], is_date)]
+    values = [write_date(value) if dated else value or "not set" for value, dated in zip(rows["value"], is_date)]
     return pd.DataFrame({"Parameter": rows["parameter"], "Value": values, "Meaning": rows["meaning"].str.replace(r"(\d) %", r"\1%", regex=True)})
 
 

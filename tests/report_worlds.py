@@ -4,30 +4,39 @@ A world is a function that changes the tables of the demonstration; it returns t
 what could not be shown. Section tables that another topic brings enter `demonstration` here, once, for all tests of the page.
 """
 
+import functools
+
 import audit_frames
-import economics_frames
 import numpy as np
 import pandas as pd
 import report_frames
 import test_report_audit
 import test_report_designs
 import test_report_diagnostics
+import test_report_implementation
+import test_report_moderators
 import test_report_uncertainty
 
+from pipeline.contact_hours import EVERYONE, REFERRED, control_contact_hours
+from pipeline.control_summary import summarise_controls
 from pipeline.disclosure import control_table
 from pipeline.empty_tables import empty_table
 from pipeline.not_shown import LINKED_ELSEWHERE, OF_PANEL
-from pipeline.control_summary import summarise_controls
+from pipeline.report_implementation import control_implementation
 from pipeline.report_linkage import CONTROLS
 from pipeline.report_negative_controls import control_controls
 from pipeline.report_uncertainty import control_uncertainty
 
 # What only whoever links can know: all of it is empty where the linking was done elsewhere.
 OF_LINKAGE = [*CONTROLS, "link_quality", "calibration", "calibration_line", "missed_links", "linkage_uncertainty", "recall_to_overturn", "linkage_truth"]
+OF_MENTORS = ["mentor_years", "mentor_quarters"]
+# What a register of referrals tells, which a ready panel does not have.
+OF_REGISTER = ["referral_counts", "contact_delays", "durations", "closures", *OF_MENTORS]
 OF_TRUTH = ["demonstration", "linkage_truth", "link_thresholds_truth"]
 
 
-def demonstration() -> dict:
+@functools.cache
+def build() -> dict:
     """Return every table of the demonstration's report, controlled."""
     tables = test_report_audit.tables_with(audit_frames.audit(test_report_audit.WORLDS))
     tables |= test_report_diagnostics.tables() | {name: test_report_designs.tables()[name] for name in ("balance", "matched_sets")}
@@ -37,8 +46,26 @@ def demonstration() -> dict:
     controls = negative_controls()
     summary = summarise_controls(controls, tables["effects"], 0.95)
     tables |= control_controls({"negative_controls": controls, "negative_control_summary": summary}, 10, 5)
-    tables |= economics_frames.tables(costs=economics_frames.costs().assign(is_illustration=True, source="Illustration, not sourced; replace"))
+    tables |= control_implementation(test_report_implementation.raw_tables(), 10, 5) | {"subgroups": test_report_moderators.groups(), "contact_hours": control_contact_hours(contact_hours(), 10, 5)}
+    tables["effects"] = complete_effects(tables["effects"])
     return tables | {"demonstration": truth(), "linkage_truth": linkage_truth(), "staggered_effects": empty_table("staggered_effects")}
+
+
+def complete_effects(effects: pd.DataFrame) -> pd.DataFrame:
+    """Return `effects` with every column of the stage and with officer minutes as a further outcome, in percent and averted as the ratio has it."""
+    minutes = effects[effects["outcome"].eq("n_contacts") & effects["estimator"].isin(["sequential_trials", "complier"])].assign(outcome="officer_minutes")
+    rows = pd.concat([effects, minutes], ignore_index=True)
+    rows = rows.assign(status=rows["status"].fillna("estimated") if "status" in rows else "estimated", includes_linkage=False, n_counted=3600)
+    for end, name in (("", "estimate"), ("_low", "ci_low"), ("_high", "ci_high")):
+        rows[f"percent_change{end}"] = 100 * np.expm1(rows[name].astype(float))
+    for end, name in (("", "estimate"), ("_low", "ci_high"), ("_high", "ci_low")):
+        rows[f"n_averted{end}"] = (3600 * np.expm1(-rows[name].astype(float))).round(-1)
+    return rows
+
+
+def demonstration() -> dict:
+    """Return a copy of every table of the demonstration's report."""
+    return {name: table.copy() for name, table in build().items()}
 
 
 def negative_controls() -> pd.DataFrame:
@@ -52,6 +79,13 @@ def calibration() -> pd.DataFrame:
     """Return match probabilities as promised and as kept, the last bin with too few links to be shown."""
     rows = [("nominal ids", 0.5, 0.69, 0.85, 0.61, 0.46, 0.74, 40), ("nominal ids", 0.9, 0.97, 0.98, 0.99, 0.97, 0.999, 4)]
     return pd.DataFrame(rows, columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n"])
+
+
+def contact_hours() -> pd.DataFrame:
+    """Return officer hours per contact of the referred and of everyone, one channel with too few contacts to be shown."""
+    rows = [(people, *level, n_people, n_people * n, n_people * n // 2, n_people * n // 3, 0.4, 0.6) for people, n_people, n in ((REFERRED, 400, 10), (EVERYONE, 40000, 2)) for level in (("all", "all"), ("channel", "999"), ("channel", "101"), ("type", "concern_for_safety"))]
+    rows.append((REFERRED, "channel", "online", 4, 4, 2, 1, 0.4, 0.6))
+    return pd.DataFrame(rows, columns=["people", "grouping", "level", "n_people", "n_contacts", "n_attended", "n_timed", "hours_per_contact", "typical_hours_per_contact"])
 
 
 def truth() -> pd.DataFrame:
@@ -76,7 +110,7 @@ def empty(tables: dict, names: list) -> dict:
 def without_effect(tables: dict) -> dict:
     """Return the tables of a world in which the scheme does nothing: a steep naive fall, intervals about none."""
     claims = report_frames.claims().assign(controlled=[-3.0, 0.1, 0.1, np.nan], ci_low=[-40.0, -8.0, -8.0, np.nan], ci_high=[25.0, 8.0, 8.0, np.nan])
-    return tables | {"effects": test_report_audit.null_effects(0.06), "claims": claims}
+    return tables | {"effects": complete_effects(test_report_audit.null_effects(0.06)), "claims": claims}
 
 
 def suppressed(tables: dict) -> dict:
@@ -84,15 +118,14 @@ def suppressed(tables: dict) -> dict:
     small = {}
     for name, table in tables.items():
         counts = [column for column in table if column.startswith("n_") or column == "n"]
-        small[name] = table.assign(**{column: pd.array([pd.NA] * len(table), dtype="Int64") for column in counts if name not in ("audit", "audit_verdicts", "audit_pairs", "audit_limits")})
+        hidden = {column: np.nan if column.startswith("n_averted") else pd.array([pd.NA] * len(table), dtype="Int64") for column in counts}
+        small[name] = table if name.startswith("audit") else table.assign(**hidden)
     small["claims"] = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
     effects = tables["effects"]
     is_left = effects["estimator"].isin(["naive", "sequential_trials"]) & effects["estimand"].isin(["before_after", "referral"])
     small["effects"] = small["effects"].assign(**{column: effects[column].where(is_left).astype(float) for column in ("estimate", "std_error", "ci_low", "ci_high", "p_value")})
     small["effects"].loc[effects["estimand"].eq("referral"), ["ci_low", "ci_high"]] = [-np.inf, np.inf]
-    nobody = economics_frames.attrition().assign(n_people=pd.NA, n_referrals=pd.NA)
-    small |= economics_frames.tables(attrition=nobody, contact_hours=economics_frames.contact_hours(np.nan, np.nan, np.nan).assign(n_contacts=pd.NA, n_people=pd.NA))
-    blank = {"link_quality": ["value", "ci_low", "ci_high"], "event_study": ["contacts_per_person_month", "estimate", "std_error", "ci_low", "ci_high"], "linkage_months": ["value", "ci_low", "ci_high"], "linkage_differences": ["estimate", "std_error", "ci_low", "ci_high"]}
+    blank = {"contact_hours": ["hours_per_contact", "typical_hours_per_contact", "percent_attended", "percent_timed"], "link_quality": ["value", "ci_low", "ci_high"], "event_study": ["contacts_per_person_month", "estimate", "std_error", "ci_low", "ci_high"], "linkage_months": ["value", "ci_low", "ci_high"], "linkage_differences": ["estimate", "std_error", "ci_low", "ci_high"]}
     for name, columns in blank.items():
         small[name] = small[name].assign(**{column: np.nan for column in columns})
     return empty(small, ["decomposition", "subgroups", "doses", "honest_bounds", "negative_controls", "negative_control_summary"])
@@ -108,9 +141,7 @@ def panel_only(tables: dict) -> dict:
     claims = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
     effects = tables["effects"]
     effects = effects[~effects["estimand"].isin(["engaged", "never_engaged"]) & effects["outcome"].eq("n_contacts")]
-    of_hours = economics_frames.effects().query("outcome == 'n_contacts' and estimand == 'referral'")
-    hours = economics_frames.tables(effects=of_hours, attrition=economics_frames.attrition().query("flow == 'analysis'"), contact_hours=economics_frames.contact_hours().iloc[:0], costs=economics_frames.costs().iloc[:0])
-    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety"]) | {"claims": claims, "effects": effects} | hours
+    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety", "contact_hours", *OF_REGISTER]) | {"claims": claims, "effects": effects}
 
 
 def failed(tables: dict) -> dict:
@@ -144,6 +175,8 @@ WORLDS = {
     "failed check": (failed, True, []),
     "one comparison group": (one_group, True, []),
     "hidden headline": (hidden_headline, True, []),
+    "no mentors": (lambda tables: empty(tables, OF_MENTORS), True, []),
+    "no officer time": (lambda tables: empty(tables, ["contact_hours"]), True, []),
     "real": (lambda tables: empty(tables, OF_TRUTH), False, []),
 }
 
@@ -151,4 +184,4 @@ WORLDS = {
 def make_world(name: str) -> tuple[dict, bool, list[str]]:
     """Return the tables of a world, whether they are simulated, and the sentences on what they could not show."""
     change, is_simulated, not_shown = WORLDS[name]
-    return change({key: table.copy() for key, table in demonstration().items()}), is_simulated, not_shown
+    return change(demonstration()), is_simulated, not_shown

@@ -9,11 +9,11 @@ import shutil
 import pytest
 import report_worlds
 from pages import Page
-from report_notebook import draw_pictures
+from report_notebook import make_report
 
 from pipeline.params import check_params, load_sections
 from pipeline.rendering import render_html
-from pipeline.report import BANNER, build_context, write_report
+from pipeline.report import BANNER
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -57,12 +57,11 @@ def pages(tmp_path_factory, parameters):
             folder = tmp_path_factory.mktemp("page")
             (folder / "figures").mkdir()
             tables, is_simulated, not_shown = report_worlds.make_world(world)
-            pictures = draw_pictures(tables, parameters)
-            for picture in pictures:
+            report = make_report(tables, parameters, is_simulated, not_shown, dpi=40)
+            for picture in report.pictures:
                 (folder / "figures" / picture.file).write_bytes(picture.png)
-            context = build_context(tables, pictures, parameters, is_simulated, not_shown)
             made[world] = folder / "evaluation.html"
-            render_html(write_report(context), folder, made[world], context["title"], context["banner"])
+            render_html(report.markdown, folder, made[world], report.context["title"], report.context["banner"])
         return made[world]
 
     return page_of
@@ -126,7 +125,7 @@ def test_a_telephone_never_scrolls_the_page_sideways_and_no_text_is_cut_off(brow
     view, _ = open_page(browser, pages(world), WIDTHS[0])
     width = view.evaluate("document.documentElement.scrollWidth")
     # Whatever reaches beyond the page's edge and is not inside something that scrolls by itself.
-    outside = view.evaluate("""() => [...document.querySelectorAll('body *')].filter(one => !one.closest('.scroll') && !one.matches('.skip') &&
+    outside = view.evaluate("""() => [...document.querySelectorAll('body *')].filter(one => !one.closest('.scroll, .frame') && !one.matches('.skip') &&
         (one.getBoundingClientRect().right > window.innerWidth + 1 || one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline' && one.clientWidth > 0)).map(one => one.outerHTML.slice(0, 90))""")
     view.close()
     assert width == WIDTHS[0] and outside == []
@@ -156,7 +155,7 @@ def test_the_keyboard_reaches_the_report_first_and_every_wide_table_and_shows_wh
     view.keyboard.press("Tab")
     assert view.evaluate("document.querySelector('main').contains(document.activeElement)"), "the link past the contents leads into the report"
     reached, outlined, hidden = set(), set(), set()
-    for _ in range(view.locator("main a, main .scroll, main summary").count() + 5):
+    for _ in range(view.locator("main a, main .scroll, main .frame, main summary").count() + 5):
         place = view.evaluate("[...document.querySelectorAll('.scroll')].indexOf(document.activeElement)")
         if place >= 0:
             reached.add(place)

@@ -61,4 +61,4 @@ def test_the_figure_says_where_calibrated_and_seen_differ_most():
     ], columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"])  # fmt: skip
     picture = finish_figure("calibration", "Reliability", draw_reliability(calibration), dpi=50)
     assert "from 0 on, 0.800 against 0.700" in picture.alt
-    assert "No links could be judged" in draw_reliability(calibration.iloc[:0])[1]
+    assert draw_reliability(calibration.iloc[:0])[1] == ""

@@ -5,6 +5,13 @@ local function set_scope(rows, scope)
   end
 end
 
+-- A figure keeps a width at which its words can be read, and scrolls within its frame where the page is narrower.
+function Figure(figure)
+  local caption = "Figure: " .. pandoc.utils.stringify(figure.caption.long)
+  figure.content = { pandoc.Div(figure.content, pandoc.Attr("", { "frame" }, { { "role", "group" }, { "tabindex", "0" }, { "aria-label", caption } })) }
+  return figure
+end
+
 function Table(tbl)
   for i, spec in ipairs(tbl.colspecs) do tbl.colspecs[i] = { spec[1], nil } end
   set_scope(tbl.head.rows, "col")

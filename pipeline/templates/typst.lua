@@ -14,8 +14,10 @@ function Figure(figure)
   local image
   figure:walk({ Image = function(found) image = found end })
   if not image then return nil end
-  local alt = image.attributes.alt or pandoc.utils.stringify(image.caption)
-  local text = "#figure(image(" .. quote(image.src) .. ", alt: " .. quote(alt) .. ", width: 66%), caption: [" .. to_typst(figure.caption.long) .. "], kind: image, placement: " .. placement .. ")"
+  -- No alternative text, no document: PDF/UA stops at an image without one.
+  local alt = image.attributes.alt
+  local described = alt and alt ~= "" and ", alt: " .. quote(alt) or ""
+  local text = "#figure(image(" .. quote(image.src) .. described .. ", width: 66%), caption: [" .. to_typst(figure.caption.long) .. "], kind: image, placement: " .. placement .. ")"
   placement = "top"
   return pandoc.RawBlock("typst", text)
 end

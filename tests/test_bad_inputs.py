@@ -1,0 +1,100 @@
+"""Whatever is missing or goes wrong, the report is whole: it says what is missing, and holds no empty section, no `nan` and no `None`."""
+
+import functools
+import re
+
+import pytest
+import report_worlds
+from report_notebook import make_report
+
+from pipeline.params import check_params, load_sections
+
+PARAMS = check_params(load_sections())
+NEVER_WORDED = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|inf|-inf|<NA>|NA|undefined)(?![\w.])")
+# What a value that is missing leaves in a sentence: a space before a stop, empty brackets, two stops, a preposition with nothing after it.
+HOLES = re.compile(r" [.,;:](?=\s|$)|\(\)|,,|;;|(?<!\.)\.\.(?!\.)|\b(of|by|to|from|between|and) [.,;)]")
+# Tables that every run has rows of, because the stages before stop without them.
+ALWAYS = ["claims", "parameters", "provenance"]
+# Emptied together in so many groups, so that every table is missing once and no group takes long.
+GROUPS = 4
+# Worlds whose figures are drawn: with everything, with next to nothing, and without linkage or register.
+DRAWN = ["demonstration", "tiny", "panel only"]
+
+
+@functools.cache
+def report_of(name):
+    tables, is_simulated, not_shown = report_worlds.make_world(name)
+    return make_report(tables, PARAMS, is_simulated, not_shown, draw=name in DRAWN)
+
+
+def text_of(name):
+    return report_of(name).markdown.replace("\\", "")
+
+
+def faults(markdown):
+    """Headings with nothing below, values never put into words, and holes in sentences, each with its place."""
+    lines = [line for line in markdown.splitlines() if line.strip() and not line.startswith(":::")]
+    level = lambda line: len(line) - len(line.lstrip("#")) if re.match(r"#+ ", line) else 0  # noqa: E731
+    bare = [line for line, after in zip(lines, [*lines[1:], "# end"]) if level(line) and 0 < level(after) <= level(line)]
+    cells = [line for line in lines if line.startswith("|") and re.search(r"\|\s*\|", line)]
+    sentences = [line for line in lines if not line.startswith(("|", ": ", ":   "))]
+    return bare + cells + [line[:200] for line in lines if NEVER_WORDED.search(line)] + [line[:200] for line in sentences if HOLES.search(line)]
+
+
+@pytest.mark.parametrize("name", report_worlds.WORLDS)
+def test_a_report_is_whole_in_every_world(name):
+    assert faults(text_of(name)) == []
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_a_report_is_whole_whichever_tables_are_missing(group):
+    tables = report_worlds.demonstration()
+    gone = [name for place, name in enumerate(sorted(set(tables) - set(ALWAYS) - set(report_worlds.OF_TRUTH))) if place % GROUPS == group]
+    assert gone and faults(make_report(report_worlds.empty(tables, gone), PARAMS, draw=False).markdown.replace("\\", "")) == []
+
+
+def test_the_checks_of_this_file_can_fail():
+    assert faults("# A\n\n## B\n\n## C\n\nword") == ["## B"]
+    assert faults("# A\n\nA fall of nan%.") and faults("# A\n\nFound in .") and faults("# A\n\n| a |  |")
+    assert faults("# A\n\nA fall of 3.1% (interval: 1 to 2), of 100 people.") == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_figure_in_the_report_shows_something_and_says_what_in_numbers(name):
+    """A drawing that holds nothing is left out with a sentence; an alternative text without any number says nothing of what is shown."""
+    markdown = text_of(name)
+    described = re.findall(r'\]\(figures/(\w+)\.png\)\{alt="([^"]*)"\}', markdown)
+    assert described and [file for file, alt in described if not re.search(r"\d", alt) and file not in WITHOUT_NUMBERS] == []
+    assert name == "panel only" or ("no figure, because" in markdown) == (name == "tiny")
+
+
+# The theory of change is a diagram of steps, not of numbers.
+WITHOUT_NUMBERS = {"theory_of_change"}
+
+
+def test_an_inconclusive_result_is_called_so_and_asks_for_more_people():
+    text = text_of("inconclusive")
+    assert "The result is inconclusive" in text and "More people would need to be available" in text
+    assert "That the scheme has no effect: an inconclusive result is not evidence of none." in text
+
+
+def test_a_failed_check_stands_first_and_one_that_could_not_be_made_says_so():
+    text = text_of("failed check")
+    assert text.index("Not supported") < text.index("## ") and "could not be worked out (pass mark" in text[: text.index("## ")]
+    assert "do not support a statement about the effect" in text
+
+
+def test_suppressed_headline_cells_read_as_words_and_no_share_of_clients_is_told():
+    text = text_of("hidden headline")
+    assert "fewer than 10" in text and "did not call the police in the months after" not in text
+
+
+@pytest.mark.parametrize("name", ["pseudonymised", "panel only"])
+def test_what_was_done_elsewhere_is_said_to_be_so(name):
+    text = text_of(name)
+    assert "Linking was done elsewhere" in text and not re.search(r"^#+ (Clerical review|The demonstration against its truth)", text, flags=re.M)
+
+
+def test_real_extracts_have_neither_banner_nor_truth():
+    context = report_of("real").context
+    assert context["banner"] == "" and not context["has_truth"]
