@@ -321,7 +321,7 @@ def test_metrics_are_flat_numbers_and_nothing_infinite():
     tables["effects"].loc[2, "ci_high"] = np.inf
     metrics = collect_metrics(tables, failures=[])
     assert metrics["complier_irr"] == pytest.approx(np.exp(-0.55), abs=1e-4) and metrics["complier_irr_ci_high"] is None
-    assert metrics["n_people_claim"] == 395 and metrics["naive_fall_percent"] == pytest.approx(80.9)
+    assert metrics["n_people_claim"] == 395 and metrics["naive_fall_percent"] == pytest.approx(80.9, abs=0.05)  # control works it out of rounded rates
     assert all(value is None or isinstance(value, (int, float)) for value in metrics.values())
 
 
