@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import nbformat
+import pandas as pd
 import pytest
 
 SECRET = "Hephzibah Quattlebaum"
@@ -91,6 +92,28 @@ def test_what_is_published_holds_no_stderr_and_no_path_of_the_machine(run):
     outputs = [output for cell in nbformat.reads(text, as_version=4).cells for output in cell.get("outputs", [])]
     assert SECRET not in str(outputs)
     assert str(run.folder) not in text
+
+
+@pytest.fixture
+def run_with_extracts(run):
+    """The same in a project whose first stage has read somebody's details."""
+    (run.folder / "data/derived").mkdir(parents=True)
+    forename, surname = SECRET.upper().split()
+    pd.DataFrame([{"client_id": "C00017", "forename": forename, "surname": surname, "phone": "07700900123"}]).to_parquet(run.folder / "data/derived/referrals.parquet", index=False)
+    return run
+
+
+def test_a_notebook_that_shows_a_personal_detail_is_not_published(run_with_extracts):
+    result = run_with_extracts(f"print('call {SECRET} on 07700 900 123')")
+    assert result.returncode == 1 and "personal details (name, phone)" in result.stderr
+    assert not any(part in result.stdout + result.stderr for part in (*SECRET.split(), "900 123"))
+    assert not published(run_with_extracts).exists()
+
+
+def test_a_message_of_our_own_that_holds_a_personal_detail_is_not_shown(run_with_extracts):
+    result = run_with_extracts(f"from pipeline.errors import InputError\nraise InputError('contacts.csv: {SECRET} has no phone.')")
+    assert result.returncode == 1 and "Its text may hold data and is not shown" in result.stderr
+    assert not any(part in result.stdout + result.stderr for part in SECRET.split())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions otherwise")
