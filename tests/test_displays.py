@@ -30,7 +30,7 @@ def shown_bare(source: str, tables: set[str]) -> set[str]:
     if not body or not isinstance(body[-1], ast.Expr):
         return set()
     calls = [node.func.id for node in ast.walk(body[-1]) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    if calls and (any(name.startswith(CONTROLS) or name in SUMMARIES for name in calls) or set(calls) <= {"write_table", "check_contracts", "print", "len"}):
+    if calls and (any(name.startswith(CONTROLS) or name in SUMMARIES for name in calls) or set(calls) <= {"write_table", "check_contracts", "stop_if_critical", "name_columns", "print", "len"}):
         return set()
     return {node.id for node in ast.walk(body[-1]) if isinstance(node, ast.Name) and node.id in tables}
 
