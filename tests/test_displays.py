@@ -13,6 +13,8 @@ HARMLESS = {"n_draws", "n_controls", "n_estimated", "n_replicates", "n_worlds", 
 CONTROLS = ("control_", "show_", "round_")
 # Summaries that count rules and specifications, not people.
 SUMMARIES = {"summarise_results", "choices_that_matter"}
+# Calls that show nothing, or stop with a message of their own.
+SILENT = {"write_table", "check_contracts", "stop_if_critical"}
 
 
 def tables_with_counts() -> set[str]:
@@ -30,7 +32,7 @@ def shown_bare(source: str, tables: set[str]) -> set[str]:
     if not body or not isinstance(body[-1], ast.Expr):
         return set()
     calls = [node.func.id for node in ast.walk(body[-1]) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    if calls and (any(name.startswith(CONTROLS) or name in SUMMARIES for name in calls) or set(calls) <= {"write_table", "check_contracts", "stop_if_critical", "name_columns", "print", "len"}):
+    if any(name.startswith(CONTROLS) or name in SUMMARIES | SILENT for name in calls):
         return set()
     return {node.id for node in ast.walk(body[-1]) if isinstance(node, ast.Name) and node.id in tables}
 
