@@ -114,6 +114,8 @@ def trace(rows: list[list[str]], forms: list) -> tuple[str | None, list[int]]:
     shown = [[(column, place, *number[:2]) for column, cell in enumerate(row) if is_traced(column, cell) for place, number in enumerate(read_numbers(cell))] for row in rows]
     best, left = None, len([row for row in shown if row])
     for name, values in forms:
+        if not may_explain(shown, values):
+            continue
         wrong = find_unexplained(shown, values)
         if len(wrong) < left and (best is None or len(wrong) < len(best[1])):
             best = (name, wrong)
@@ -122,6 +124,17 @@ def trace(rows: list[list[str]], forms: list) -> tuple[str | None, list[int]]:
     if best is None or len(best[1]) > (1 - LEAST_SHARE) * left:
         return None, []
     return best
+
+
+def may_explain(shown: list, made: dict[str, np.ndarray]) -> bool:
+    """Return whether one of the first shown rows has all its numbers in one row of a table: a quick look before the long one."""
+    for row in [row for row in shown if row][:3]:
+        left = np.arange(len(made["as it is"]))
+        for _, _, number, decimals in row:
+            left = left[np.any([(np.abs(values[left] - number) <= SLACK * 10.0**-decimals).any(axis=1) for values in made.values()], axis=0)] if len(left) else left
+        if len(left):
+            return True
+    return False
 
 
 def is_traced(column: int, cell: str) -> bool:
