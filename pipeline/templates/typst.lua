@@ -14,9 +14,11 @@ function Figure(figure)
   local image
   figure:walk({ Image = function(found) image = found end })
   if not image then return nil end
+  -- pandoc reads an image's alternative text as the image's own words, and takes the caption where there is none.
   -- No alternative text, no document: PDF/UA stops at an image without one.
-  local alt = image.attributes.alt
-  local described = alt and alt ~= "" and ", alt: " .. quote(alt) or ""
+  local alt = pandoc.utils.stringify(image.caption)
+  local is_described = alt ~= "" and alt ~= pandoc.utils.stringify(figure.caption.long)
+  local described = is_described and ", alt: " .. quote(alt) or ""
   local text = "#figure(image(" .. quote(image.src) .. described .. ", width: 66%), caption: [" .. to_typst(figure.caption.long) .. "], kind: image, placement: " .. placement .. ")"
   placement = "top"
   return pandoc.RawBlock("typst", text)
