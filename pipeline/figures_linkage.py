@@ -16,6 +16,8 @@ from pipeline.labels import label
 GREEN = "#007A5A"
 MEASURES = {"precision": (BLUE, "o", "-"), "recall": (ORANGE, "s", "--"), "f1": (GREEN, "^", ":")}
 LEAST_SHOWN = 1e-6
+# Standardised differences between linked and unlinked from here on deserve a thought; a line in the figure, no pass mark.
+NOTABLE = 0.1
 
 
 def draw_match_levels(match_levels: pd.DataFrame) -> tuple[Figure, str]:
@@ -181,7 +183,7 @@ def draw_linkage_comparison(linkage_comparison: pd.DataFrame) -> tuple[Figure, s
     for compared, (colour, marker) in zip(sorted(size.columns, reverse=True) if len(size) else [], styles):
         axes.plot(size[compared], np.arange(len(size)), ls="", marker=marker, color=colour, mfc="white" if marker == "s" else colour, ms=5.5, label=compared)
     axes.set_yticks(np.arange(len(size)), [label("characteristic", name) for name in size.index], fontsize=8.5)
-    axes.axvline(0.1, color=GREY, lw=1, ls=":")
+    axes.axvline(NOTABLE, color=GREY, lw=1, ls=":")
     axes.set_xlabel("Largest standardised difference (absolute)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlim(left=0)

@@ -41,7 +41,7 @@ def write_limit(row, tables: dict[str, pd.DataFrame], failures: list[str], not_s
         "hidden selection": lambda: write_world(row, tables["audit"]),
         "fading links": lambda: write_world(row, tables["audit"]),
         "never engaged": lambda: f"Where nobody took up the referral there were {write_change(row.pull)} contacts than among comparison people. The answer assumes none: what drew people to engage, or a referral alone, may be part of it{write_way(row.size)}.",
-        "recall": lambda: f"If linking lost {write_percent(100 * row.pull, 0)} more contacts after referral than before, no clear effect would be left; what was measured allows {write_percent(100 * row.pull * row.size)} at most.",
+        "recall": lambda: f"If linking lost {write_percent(100 * row.pull, 0)} of the contacts after referral beyond what it loses before, no clear effect would be left; what was measured allows {write_percent(100 * row.pull * row.size)} of them at most.",
         "not shown": lambda: " ".join(sentence_of(line) for line in not_shown[:2]) + (f" {write_number(len(not_shown) - 2)} more stand under Data." if len(not_shown) > 2 else ""),
         "not reached": lambda: f"The answer speaks of {write_number(row.speaks_of)} of {write_number(row.of_referred)} people referred; the others had nobody to be compared with, or could not be followed.",
     }  # fmt: skip

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.disclosure import control_table
 from pipeline.disclosure_rates import control_shares, control_unlinkables
-from pipeline.figures_linkage import name_level
+from pipeline.figures_linkage import NOTABLE, name_level
 from pipeline.labels import label
 from pipeline.linkage_comparison import control_comparison
 from pipeline.markdown import Markup, fill_template, write_table
@@ -76,6 +76,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "accept_weight": write_number(weight_of(parameters.linkage.accept_from), 1),
         "change": write_change_of_recall(found["linkage_differences"], parameters.pass_marks.recall_change_at_most),
         "unlinkable": write_unlinkable(found["unlinkables"], weight_of(parameters.linkage.accept_from)),
+        "notable": f"{NOTABLE:g}",
         "review": write_review(found["clerical_review"]),
         "table": write_tables(found, parameters),
     }

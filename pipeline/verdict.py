@@ -73,7 +73,7 @@ def list_can_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool, bra
     if not math.isnan(reproduced):
         published = write_percent(find_claim(claims, "fall in demand", "published"), 0)
         lines.append(
-            f"{about}the same count as published gives a fall of {write_percent(reproduced)} (published: {published}), which by itself is no evidence of an effect, because people were referred when their demand was at its height."
+            f"{about}the same count as published gives a fall of {write_percent(reproduced)} in contacts (published: {published}), which by itself is no evidence of an effect, because people were referred when their demand was at its height."
         )
     return [line[0].upper() + line[1:] for line in lines]
 

@@ -148,7 +148,7 @@ def write_naive_beside(claims: pd.DataFrame) -> str:
     fall = find_claim(claims, "fall in demand", "reproduced")
     if math.isnan(fall):
         return ""
-    return f"The before-and-after count of the published claim, made on the same extracts, gives {write_fall(fall)}. Such a fall shows even where a scheme changes nothing, because people are referred when their demand is at its height."
+    return f"The before-and-after count of the published claim, made on the same extracts, gives {write_fall(fall)} in contacts. Such a fall shows even where a scheme changes nothing, because people are referred when their demand is at its height."
 
 
 def write_inconclusive() -> str:
