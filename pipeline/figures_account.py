@@ -46,7 +46,9 @@ def draw_step(axes, column: int, place: float, row: pd.Series, threshold: int, i
     axes.text(column + 0.5, place - 0.09, f"{people} people\n{referrals} referrals", ha="center", va="center", fontsize=8, linespacing=1.1)
     if place < 0:
         axes.annotate("", (column + 0.08, place + 0.29), (column + 0.08, place + 0.72), arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 1})
-        reason = textwrap.fill(f"{count_text(row['n_lost'], threshold)} lost: {explain_loss(row['flow'], row['stage'], row['reason'])}", 34, max_lines=3, placeholder=" …")
+        why = explain_loss(row["flow"], row["stage"], row["reason"])
+        lost = "" if why.startswith("nobody") else f"{count_text(row['n_lost'], threshold)} lost: "
+        reason = textwrap.fill(lost + why, 30, max_lines=3, placeholder=" …")
         axes.text(column + 0.13, place + 0.505, reason, ha="left", va="center", fontsize=7.2, color=GREY, linespacing=1.0)
 
 

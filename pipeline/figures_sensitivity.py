@@ -18,7 +18,9 @@ from pipeline.specification_choices import CHOICES, design_of, sort_curve
 
 DARK = "#00314F"
 SHADE = "#F3E4DC"
-ROW = 0.185  # inches
+# Inches: a row of marks, and a design whose name may take two lines.
+ROW, DESIGN = 0.185, 0.32
+LONGEST_NAME = 34
 
 
 def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
@@ -28,7 +30,7 @@ def draw_specifications(sensitivity: pd.DataFrame) -> tuple[Figure, str]:
     invalid = name_designs(rows[~rows["is_valid"]])
     marks = list_departures(valid)
     designs = list(dict.fromkeys(invalid.sort_values("estimate")["design"]))
-    heights = [2.3, ROW * max(marks["name"].nunique(), 1), 0.3 * max(len(designs), 1)]
+    heights = [2.3, ROW * max(marks["name"].nunique(), 1), DESIGN * max(len(designs), 1)]
     figure, (curve, matrix, apart) = new_figure(sum(heights) + 1.9, n_rows=3, height_ratios=heights)
     draw_curve(curve, valid)
     draw_departures(matrix, marks, valid)
@@ -107,7 +109,7 @@ def draw_departures(axes, marks: pd.DataFrame, valid: pd.DataFrame) -> None:
     starts = marks.drop_duplicates("name").set_index("name")["order"].reindex(names)
     for place in np.flatnonzero(starts.ne(starts.shift()).to_numpy())[1:]:
         axes.axhline(-place + 0.5, color=LIGHT, lw=0.8)
-    axes.set_yticks([-place for place in range(len(names))], [textwrap.shorten(name, 34, placeholder=" …") for name in names], fontsize=8)
+    axes.set_yticks([-place for place in range(len(names))], [textwrap.shorten(name, LONGEST_NAME, placeholder=" …") for name in names], fontsize=8)
     axes.set(ylim=(-max(len(names), 1) + 0.4, 0.6), xlim=(-1, max(len(valid), 1)), xticks=[])
     axes.grid(visible=False)
     is_plan = "is_planned" not in valid or valid["is_planned"].astype(bool).any()
@@ -128,12 +130,18 @@ def draw_apart(axes, invalid: pd.DataFrame, designs: list[str], valid: pd.DataFr
         axes.axvline(estimate, color=DARK, lw=1.4)
     axes.axvline(0, color=GREY, lw=1)
     axes.set_facecolor(SHADE)
-    axes.set_yticks([-place for place in range(len(designs))], [textwrap.fill(label("estimator", design), 30) for design in designs], fontsize=8)
+    axes.set_yticks([-place for place in range(len(designs))], [name_in_two_lines(design) for design in designs], fontsize=8)
     axes.set(ylim=(-max(len(designs), 1) + 0.4, 0.6), xlim=(low, high))
     ratio_axis(axes.xaxis, low, high)
     axes.set_xlabel("Incidence rate ratio (line: primary)")
     axes.set_title("Invalid designs, shown apart", loc="left", fontsize=9, color="#8A3B00")
     axes.grid(axis="y", visible=False)
+
+
+def name_in_two_lines(design: str) -> str:
+    """Return a design's name in words with a capital, on two lines at most, so that it stays clear of the names above and below."""
+    words = label("estimator", design)
+    return textwrap.fill(words[:1].upper() + words[1:], LONGEST_NAME, max_lines=2, placeholder=" …")
 
 
 def describe_curve(valid: pd.DataFrame, invalid: pd.DataFrame) -> str:

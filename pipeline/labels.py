@@ -238,7 +238,7 @@ def explain_loss(flow: str, stage: str, reason: str) -> str:
     """Return why people were left out at a step, without codes; the claim's last step only names who remains."""
     if flow == "claim" and stage == "analysed":
         return "nobody else is left out: these are the clients of the claim"
-    return reason.removesuffix(" (untriggered)")
+    return reason.removesuffix(" (untriggered)").replace("a client_id", "another number")
 
 
 def label_lag(covariate: str) -> str:
