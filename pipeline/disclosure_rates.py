@@ -94,6 +94,20 @@ def control_before_after(effects: pd.DataFrame, threshold: int, rounding: int) -
     return controlled.assign(status=controlled["status"].mask(is_hidden, NOT_SHOWN))
 
 
+def control_sensitivity(sensitivity: pd.DataFrame, effects: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `sensitivity` fit for publication: people rounded, and before-and-after ratios, of two plain sums, to two decimals of their log.
+
+    Where the controlled `effects` hide the before-and-after ratio of an outcome, no specification shows one of it.
+    """
+    values = ["estimate", "std_error", "ci_low", "ci_high"]
+    controlled = control_table(sensitivity, threshold, rounding, counts=["n_people"]).round(4)
+    hidden = effects.loc[effects["estimator"].eq("naive") & effects["estimate"].isna(), "outcome"]
+    is_plain = controlled["estimator"].eq("naive")
+    is_hidden = is_plain & controlled["outcome"].isin(hidden) & controlled["estimate"].notna()
+    controlled[values] = controlled[values].where(~is_plain, controlled[values].round(2)).mask(is_hidden)
+    return controlled.assign(status=controlled["status"].mask(is_hidden, NOT_SHOWN))
+
+
 def control_decomposition(decomposition: pd.DataFrame, effects: pd.DataFrame, n_clients: float, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `decomposition` with every part as of rounded sums of contacts, still adding up; without rows where a sum lies below the threshold.
 

@@ -4,14 +4,16 @@ Builds on pipeline.honest_bounds and pipeline.robustness (breakdown value, the r
 pipeline.report_tables, pipeline.wording and pipeline.markdown.
 """
 
+import math
+
 import pandas as pd
 
 from pipeline.disclosure import control_table
 from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
-from pipeline.robustness import e_value_remark
-from pipeline.wording import write_number, write_p, write_percent
+from pipeline.robustness import e_value, e_value_of_interval, e_value_remark
+from pipeline.wording import PRIMARY, write_number, write_p, write_percent
 
 NAMES = {
     ("referral", "sequential_trials"): "Being referred", ("never_engaged", "sequential_trials"): "Being referred without engaging",
@@ -26,10 +28,22 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-def control_diagnostics(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
-    """Return honest_bounds, detectable_effects, e_values and score_bootstrap fit for publication: the one count rounded, numbers cut short."""
+def control_diagnostics(tables: dict[str, pd.DataFrame], effects: pd.DataFrame, threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
+    """Return honest_bounds, detectable_effects, e_values and score_bootstrap fit for publication: the one count rounded, numbers cut short.
+
+    `effects` is controlled already: what it does not show of the before-and-after count, its E-value must not tell.
+    """
     scored = control_table(tables["score_bootstrap"], threshold, rounding, counts=["n_smaller_arm"])
-    return {name: table.round(4) for name, table in (tables | {"score_bootstrap": scored}).items()}
+    controlled = {"score_bootstrap": scored, "e_values": control_e_values(tables["e_values"], effects)}
+    return {name: table.round(4) for name, table in (tables | controlled).items()}
+
+
+def control_e_values(e_values: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
+    """Return `e_values` with that of the before-and-after ratio worked out again from the controlled `effects`, and without it where they hide the ratio."""
+    kept = e_values[e_values["estimator"].ne("naive")]
+    shown = effects[effects["estimator"].eq("naive") & effects["outcome"].eq(PRIMARY)].dropna(subset=["estimate", "ci_low", "ci_high"])
+    again = [("before_after", "naive", math.exp(row.estimate), e_value(math.exp(row.estimate)), e_value_of_interval(math.exp(row.ci_low), math.exp(row.ci_high))) for row in shown.itertuples()]
+    return pd.DataFrame([*kept.itertuples(index=False, name=None), *again], columns=list(e_values)) if again else kept
 
 
 def write_detectable(tables: dict[str, pd.DataFrame], template: str) -> Markup:

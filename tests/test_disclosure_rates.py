@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.disclosure import control_claims, count_clients
-from pipeline.disclosure_rates import control_balance, control_event_study, control_shares, design_effect, round_to
+from pipeline.disclosure_rates import control_balance, control_event_study, control_sensitivity, control_shares, design_effect, round_to
 from pipeline.intervals import wilson_interval
 from pipeline.link_quality import control_quality
 from pipeline.model_checks import control_checks
@@ -82,3 +82,13 @@ def test_the_fall_is_that_of_the_controlled_ratio_and_goes_with_it():
     assert count_clients(claims) == 398
     assert control_claims(claims, effects, 10, 5)["reproduced"].round(6).tolist() == [80.0, 50.0, 400.0]
     assert pd.isna(control_claims(claims, effects.assign(estimate=np.nan), 10, 5)["reproduced"].iloc[0])
+
+
+def test_a_specification_shows_no_before_and_after_ratio_that_the_effects_hide():
+    columns = ["estimator", "outcome", "estimate", "std_error", "ci_low", "ci_high", "n_people", "status"]
+    tried = pd.DataFrame([("naive", "n_contacts", -1.2518, 0.2936, -1.8622, -0.6414, 61, "estimated"), ("naive", "n_caller", -1.2518, 0.2936, -1.8622, -0.6414, 61, "estimated"),
+                          ("complier", "n_contacts", -0.2891, 0.4611, -1.2, 0.6, 185, "estimated")], columns=columns)  # fmt: skip
+    effects = pd.DataFrame([("naive", "n_contacts", np.nan), ("naive", "n_caller", -1.3), ("complier", "n_contacts", -0.2891)], columns=["estimator", "outcome", "estimate"])
+    shown = control_sensitivity(tried, effects, 10, 5)
+    assert shown["estimate"].isna().tolist() == [True, False, False] and shown.loc[0, ["std_error", "ci_low", "ci_high"]].isna().all() and "not shown" in shown.loc[0, "status"]
+    assert shown.loc[1, "estimate"] == -1.25 and shown.loc[2, "estimate"] == -0.2891 and shown["n_people"].tolist() == [60, 60, 185]

@@ -11,9 +11,12 @@ from pipeline.figures import finish_figure
 from pipeline.figures_diagnostics import draw_bounds
 from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import read_template
-from pipeline.report_diagnostics import control_diagnostics, write_breakdown, write_detectable, write_scored, write_section
+from pipeline.report_diagnostics import control_diagnostics, control_e_values, write_breakdown, write_detectable, write_scored, write_section
 
 PARAMETERS = SimpleNamespace(disclosure=SimpleNamespace(threshold=10), diagnostics=SimpleNamespace(block_months=3), panel=SimpleNamespace(months_after=12))
+
+# The before-and-after ratio as it is published, of rounded sums: 0.186 is what it was.
+EFFECTS = pd.DataFrame([("n_contacts", "naive", np.log(0.2), np.log(0.15), np.log(0.25))], columns=["outcome", "estimator", "estimate", "ci_low", "ci_high"])
 
 
 def bounds(*excludes):
@@ -32,8 +35,16 @@ def tables():
         ("n_missing", 20, 20, 300, 1.8, 2.1, -0.31, 0.28, -0.86, 0.25, 0.28, 4065, 451085, "estimated"), ("n_mental_health", pd.NA, pd.NA, pd.NA, *[np.nan] * 7, 4065, 451085, "estimated"),
         ("n_deaths", pd.NA, pd.NA, pd.NA, *[np.nan] * 7, pd.NA, pd.NA, "not recorded in these extracts"),
     ], columns=["outcome", "n_events", "n_referred", "n_comparison", "rate_referred", "rate_comparison", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_people", "n_person_months", "status"])  # fmt: skip
-    controlled = control_diagnostics({"honest_bounds": bounds(True, True, False), "detectable_effects": detectable, "e_values": e_values, "score_bootstrap": scores()}, 10, 5)
+    controlled = control_diagnostics({"honest_bounds": bounds(True, True, False), "detectable_effects": detectable, "e_values": e_values, "score_bootstrap": scores()}, EFFECTS, 10, 5)
     return controlled | {"safety": safety}
+
+
+def test_an_e_value_is_that_of_the_published_ratio_and_goes_with_it():
+    e_values = pd.DataFrame([("referral", "sequential_trials", 0.67, 2.35, 1.78), ("before_after", "naive", 0.186, 10.2, 8.0)], columns=["estimand", "estimator", "ratio", "e_value", "e_value_of_interval"])
+    shown = control_e_values(e_values, EFFECTS).set_index("estimator")
+    # 1 / 0.2 = 5: 5 + sqrt(5 * 4); the interval's nearer end is 0.25: 4 + sqrt(4 * 3).
+    assert shown.loc["naive"].drop("estimand").tolist() == pytest.approx([0.2, 5 + 20**0.5, 4 + 12**0.5]) and shown.loc["sequential_trials", "ratio"] == 0.67
+    assert control_e_values(e_values, EFFECTS.assign(estimate=np.nan))["estimator"].tolist() == ["sequential_trials"]
 
 
 def section(**changed):
@@ -60,7 +71,7 @@ def test_no_gap_reaches_the_reader():
 
 def test_e_values_bear_their_remark():
     text = section()
-    assert "nothing about regression to the mean" in text and "a naive fall of 81 %" in text
+    assert "nothing about regression to the mean" in text and "a naive fall of 80 %" in text
 
 
 def test_the_breakdown_value_is_the_last_bound_before_the_first_that_fails():
