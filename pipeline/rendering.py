@@ -1,7 +1,8 @@
 """Markdown into the two forms of the report: one self-contained HTML page and one tagged PDF.
 
 pandoc turns the Markdown into HTML and into Typst, which sets a tagged PDF; both come from wheels, so no system
-package is needed. Builds on pipeline.markdown.
+package is needed. Title and banner go in as metadata, which pandoc escapes for either form; a variable would go in raw.
+Builds on pipeline.markdown.
 """
 
 import shutil
@@ -18,16 +19,16 @@ READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-sma
 
 def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
     """Write `markdown` as one self-contained HTML page; `folder` holds figures/."""
-    arguments = ["--standalone", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]
+    arguments = ["--standalone", "--wrap=none", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]
     arguments += [f"--css={TEMPLATES / 'report.css'}", f"--lua-filter={TEMPLATES / 'html.lua'}", f"--resource-path={folder}"]
-    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
+    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", *([f"--metadata=banner:{banner}"] if banner else [])]
     pypandoc.convert_text(markdown, "html5", format=READER, extra_args=arguments, outputfile=str(path))
 
 
 def render_pdf(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
     """Write `markdown` as a tagged PDF (PDF/UA-1); `folder` holds figures/."""
-    arguments = ["--standalone", f"--template={TEMPLATES / 'report.typ'}", f"--lua-filter={TEMPLATES / 'typst.lua'}"]
-    arguments += [f"--metadata=title:{title}", *([f"--variable=banner:{banner}"] if banner else [])]
+    arguments = ["--standalone", "--wrap=none", f"--template={TEMPLATES / 'report.typ'}", f"--lua-filter={TEMPLATES / 'typst.lua'}"]
+    arguments += [f"--metadata=title:{title}", *([f"--metadata=banner:{banner}"] if banner else [])]
     source = pypandoc.convert_text(markdown, "typst", format=READER, extra_args=arguments)
     # pandoc centres every table; under captions and text that start at the left, tables do too.
     source = source.replace("align(center)[#table(", "align(left)[#table(")

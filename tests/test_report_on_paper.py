@@ -1,0 +1,118 @@
+"""The PDF as a screen reader meets it, and a scheme and a banner whose names are code: words in both forms of the report, and nothing else.
+
+One whole report is rendered, under the worst name that a scheme could have, with a picture of one dot in place of every figure.
+"""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import report_worlds
+from matplotlib.figure import Figure
+from pages import Page
+from pypdf import PdfReader
+from report_notebook import make_report
+
+from pipeline.figures import finish_figure
+from pipeline.markdown import escape
+from pipeline.params import check_params, load_sections
+from pipeline.rendering import render_html, render_pdf
+
+# What means something to HTML, Markdown, Typst, LaTeX, YAML or a shell.
+HOSTILE = '<script>alert(1)</script> # $x$ \\ "q" *b* _u_ @c [d](http://e) #panic() `k` {{ 7 * 7 }} ~s~ ^t^ & <!-- n -->'
+FIGURE = "![A caption](figures/dot.png)"
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory):
+    """Return the report of the demonstration under a hostile name: its folder, Markdown, HTML and PDF."""
+    folder, sections = tmp_path_factory.mktemp("paper"), load_sections()
+    sections["report"] = sections["report"] | {"scheme": HOSTILE}
+    tables, is_simulated, not_shown = report_worlds.make_world("demonstration")
+    report = make_report(tables, check_params(sections), is_simulated, not_shown, draw=False)
+    (folder / "figures").mkdir()
+    for picture in report.pictures:
+        (folder / "figures" / picture.file).write_bytes(dot())
+    render_html(report.markdown, folder, folder / "evaluation.html", report.context["title"], HOSTILE)
+    render_pdf(report.markdown, folder, folder / "evaluation.pdf", report.context["title"], HOSTILE)
+    return SimpleNamespace(folder=folder, markdown=report.markdown, page=Page((folder / "evaluation.html").read_text(encoding="utf-8")), pdf=PdfReader(folder / "evaluation.pdf"))
+
+
+def dot():
+    return finish_figure("dot", "", (Figure(figsize=(1, 1)), ""), dpi=10).png
+
+
+def on_one_line(text):
+    return " ".join(text.split())
+
+
+def elements(element, seen):
+    """Every element of a PDF's structure tree below `element`."""
+    kids = element.get("/K", [])
+    for child in kids if isinstance(kids, list) else [kids]:
+        child = child.get_object()
+        if hasattr(child, "get") and id(child) not in seen:
+            seen[id(child)] = child
+            elements(child, seen)
+    return list(seen.values())
+
+
+def outline(entries, depth=1):
+    """Every bookmark with its depth, in order."""
+    for entry in entries:
+        yield from outline(entry, depth + 1) if isinstance(entry, list) else [(depth, on_one_line(entry.title))]
+
+
+def test_the_pdf_says_that_it_is_accessible_in_what_language_and_under_what_title(paper):
+    root = paper.pdf.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"] and root["/Lang"] == "en-GB" and root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert re.search(rb"pdfuaid:part>1<", root["/Metadata"].get_object().get_data())
+    assert on_one_line(paper.pdf.metadata.title) == on_one_line(f"Evaluation of {HOSTILE}")
+
+
+def test_bookmarks_are_the_headings_of_the_page_nested_as_they_are(paper):
+    headings = [(level, on_one_line(title)) for level, title, _ in paper.page.headings]
+    marks = list(outline(paper.pdf.outline))
+    assert [level for level, _ in marks] == [level for level, _ in headings] and len(marks) > 40
+    assert [title for _, title in marks] == [title for _, title in headings]
+
+
+def test_every_figure_of_the_pdf_has_its_words_and_every_table_its_headings(paper):
+    found = elements(paper.pdf.trailer["/Root"]["/StructTreeRoot"], {})
+    figures = [one for one in found if one.get("/S") == "/Figure"]
+    assert len(figures) == paper.markdown.count("](figures/") > 20 and all(str(figure.get("/Alt", "")).strip() for figure in figures)
+    tables = [one for one in found if one.get("/S") == "/Table"]
+    assert len(tables) == len(paper.page.having("table")) and sum(one.get("/S") == "/TH" for one in found) >= len(tables)
+
+
+@pytest.mark.parametrize("alt", ["", '{alt=""}'])
+def test_a_figure_without_alternative_text_stops_the_pdf(tmp_path, alt):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "dot.png").write_bytes(dot())
+    render_pdf(FIGURE + '{alt="It shows a dot"}', tmp_path, tmp_path / "a.pdf", "T")
+    with pytest.raises(Exception, match="alt"):
+        render_pdf(FIGURE + alt, tmp_path, tmp_path / "b.pdf", "T")
+    assert not (tmp_path / "b.pdf").exists()
+
+
+def test_a_hostile_name_and_banner_are_words_on_the_page(paper):
+    words = on_one_line(HOSTILE)
+    assert paper.page.words.count(words) >= 4, "title, heading, banner, foot"
+    assert not paper.page.having("script") and "<!-- n -->" not in (paper.folder / "evaluation.html").read_text(encoding="utf-8")
+    assert [link["href"] for link in paper.page.having("a") if not link["href"].startswith("#")] == []
+
+
+def test_a_hostile_name_and_banner_are_words_on_paper(paper):
+    first, last = (on_one_line(paper.pdf.pages[place].extract_text()) for place in (0, -1))
+    for words in ("<script>alert(1)</script> # $x$ \\ \"q\"", "*b* _u_ @c [d](http://e) #panic() `k` {{ 7 * 7 }}", "& <!-- n -->"):
+        assert words in first and words in last
+    links = [note.get_object().get("/A", {}).get("/URI", "") for leaf in paper.pdf.pages for note in leaf.get("/Annots", [])]
+    assert not any(links)
+
+
+@pytest.mark.parametrize("value", ["true", "null", "1: 2", "[a, b]", "a\nb", "Ünïcödé – “quoted”", "C:\\x", "-- --variable=x:y"])
+def test_any_title_and_banner_come_out_as_they_went_in(tmp_path, value):
+    (tmp_path / "figures").mkdir()
+    render_html(f"# {escape(value)}", tmp_path, tmp_path / "a.html", f"Of {value}", value)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert f"<title>Of {on_one_line(value)}</title>" in on_one_line(page) and f'<header class="banner">{on_one_line(value)}</header>' in on_one_line(page)
