@@ -26,7 +26,7 @@ LABELS = {
         "lagged_poisson": "Poisson on earlier contacts",
         "lagged_outcome": "Poisson on earlier contacts",
         "sequential_trials_followed": "later referrals of comparison people left in",
-        "complier_followed": "complier effect, later referrals of comparison people left in",
+        "complier_followed": "Complier effect, later referrals left in",
         "followed": "Later referrals left in",
         "doubly_robust": "Complier effect, doubly robust",
         "censored": "Followed up to a later referral only",

@@ -26,13 +26,16 @@ def grade_evidence(effects: pd.DataFrame, model_checks: pd.DataFrame, plan) -> p
 
     `effects` and `model_checks` are of stage 04; `plan` names comparison, estimator, estimand and outcome of the primary
     analysis. A check that was not made, or has no verdict, is not met: comparability must be shown, not assumed. A verdict
-    holds where disclosure control hides the value behind it; a value that could not be worked out has failed already.
+    holds where disclosure control hides the value behind it, and so does a count that was made; a value that could not be
+    worked out has failed already.
     """
+    status = effects.reindex(columns=["status"])["status"].astype("str")
+    counted = effects[effects["outcome"].eq(plan.outcome) & effects["estimator"].eq("naive") & (effects["estimate"].notna() | status.str.startswith("not shown"))]
     estimated = effects[effects["outcome"].eq(plan.outcome)].dropna(subset=["estimate"])
     is_naive, is_alone = estimated["estimator"].eq("naive"), estimated["comparison"].eq("none")
     is_primary = estimated["comparison"].eq(plan.comparison) & estimated["estimator"].eq(plan.estimator) & estimated["estimand"].eq(plan.estimand)
     rows = [
-        (1, "Demand is counted before and after", "counts before and after", is_naive.sum(), None, bool(is_naive.any())),
+        (1, "Demand is counted before and after", "counts before and after", len(counted), None, len(counted) > 0),
         (2, "An estimate is adjusted for what else differs or changed", "adjusted estimates", (~is_naive).sum(), None, bool((~is_naive).any())),
         (3, "A comparison group is followed before and after", "", None, None, bool((is_primary & ~is_alone).any())),
         *[compare_check(model_checks, check, requirement) for check, requirement in COMPARABILITY.items()],

@@ -143,7 +143,7 @@ def write_worth(row) -> str:
     if kind in ("world", "design"):
         where = f"audit: {what}" if kind == "world" else "audit: the world in which it is worst"
         parts = [f"{who} {write_factor(error)}" for who, error in (("being referred", row.log_error), ("engaging", row.log_error_engaged)) if np.isfinite(error)]
-        return f"In simulated worlds the ratio comes out {', '.join(parts)} ({where})" if parts else f"Not tried yet ({where})"
+        return f"In simulated worlds the ratio comes out so: {', '.join(parts)} ({where})" if parts else f"Not tried yet ({where})"
     choice, _, level = what.partition("=")
     if not np.isfinite(row.log_error_engaged):
         return "Not tried on these extracts"

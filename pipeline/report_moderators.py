@@ -39,6 +39,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "n_tried": len(parameters.subgroups.tried),
         "n_tests": len(tests),
         "summary": write_differing(groups, size),
+        "has_failed": tables["model_checks"]["passed"].eq(False).fillna(False).any() if "model_checks" in tables else False,
         "people_at_least": parameters.subgroups.people_at_least,
         "figure": figures.get("subgroups", ""),
         "tests": table_of(show_tests(groups), "Whether the groups of a characteristic differ: interaction tests (Wald, with Welch's correction for small groups), and the same corrected for their number (Holm)", "subgroup-tests"),

@@ -139,7 +139,8 @@ def find_recall(tables) -> str:
     if not {"measured by nominal ids", "moves the nearer end of the interval to 1"} <= set(by.index) or by.loc[["measured by nominal ids", "moves the nearer end of the interval to 1"], "recall_loss"].isna().any():
         return ""
     seen, needed = by.loc["measured by nominal ids"], by.loc["moves the nearer end of the interval to 1"]
-    return f"Lost after referral, beyond what is lost among others: {write_percent(100 * seen['recall_loss'])} of contacts (interval: {write_number(100 * seen['ci_low'], 1)} to {write_percent(100 * seen['ci_high'])}). It would take {write_percent(100 * needed['recall_loss'])} to leave no clear effect."
+    overturned = f"It would take {write_percent(100 * needed['recall_loss'])} to leave no clear effect." if needed["recall_loss"] else "There is no clear effect that it could have made."
+    return f"Lost after referral, beyond what is lost among others: {write_percent(100 * seen['recall_loss'])} of contacts (interval: {write_number(100 * seen['ci_low'], 1)} to {write_percent(100 * seen['ci_high'])}). {overturned}"
 
 
 def find_exposure(tables) -> str:

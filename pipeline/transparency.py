@@ -9,12 +9,18 @@ import pandas as pd
 from pipeline.wording import write_number, write_percent
 
 FIELDS = ["Field", "Entry"]
+# Shares of people, which disclosure control hides where few are on one side.
+OF_PEOPLE = {"link rate", "clients matched by several people"}
+HIDDEN = "not shown, because too few people are on one side"
 
 
 def find_check(link_quality: pd.DataFrame, check: str) -> str:
-    """Return the least value of a check of the linkage over arms and periods, with four decimals."""
-    rows = link_quality[link_quality["check"].eq(check)]["value"].dropna() if len(link_quality) else pd.Series(dtype=float)
-    return "not known" if rows.empty else write_number(rows.min(), 4)
+    """Return the least value of a check of the linkage over arms and periods, with four decimals; why not where there is none to show."""
+    rows = link_quality[link_quality["check"].eq(check)] if len(link_quality) else pd.DataFrame(columns=["value"])
+    known = rows["value"].dropna()
+    if len(known):
+        return write_number(known.min(), 4)
+    return HIDDEN if len(rows) and check in OF_PEOPLE else "not known"
 
 
 def count_contacts(link_quality: pd.DataFrame) -> str:
@@ -46,7 +52,7 @@ def describe_performance(tables: dict[str, pd.DataFrame]) -> str:
 
 def percent_of(share: str) -> str:
     """Return a share in words as a percentage."""
-    return share if share == "not known" else write_percent(100 * float(share))
+    return share if share in ("not known", HIDDEN) else write_percent(100 * float(share))
 
 
 def describe_change(tables: dict[str, pd.DataFrame], parameters) -> str:

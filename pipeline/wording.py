@@ -235,8 +235,10 @@ def write_parts_in_short(decomposition: pd.DataFrame) -> str:
         return "The fall could not be divided into parts."
     whole, part = rows.iloc[0]["percentage_points"], scheme.iloc[0]
     share = 100 * part["percentage_points"] / whole
+    # The claims table counts everyone linked alike; the waterfall begins with what the release itself would have found.
+    searched = ", as a search by the register’s details finds it," if rows["part"].str.startswith("linkage").any() else ","
     return (
-        f"Of the fall of {write_number(whole, 1)} percentage points, an estimated {write_number(part['percentage_points'], 1)} are the scheme{write_points_interval(part)}: {write_percent(share, 0)} of the fall in contacts, "
+        f"Of the fall of {write_number(whole, 1)} percentage points{searched} an estimated {write_number(part['percentage_points'], 1)} are the scheme{write_points_interval(part)}: {write_percent(share, 0)} of the fall in contacts, "
         f"{write_percent(100 * part['log_share'], 0)} on the log scale. The rest would have come about without it, or is unmeasured."
     )
 

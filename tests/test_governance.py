@@ -86,7 +86,7 @@ def test_an_assumption_is_worth_what_the_audit_and_the_curve_say():
     worth = measure_assumptions(rows, AUDIT, report_frames.sensitivity(), PARAMS.plan, ["short", "long"])
     assert worth["log_error_engaged"].round(3).tolist()[:2] == [0.25, -0.2] and worth["log_error"].round(3).tolist()[0::2][:2] == [0.1, -0.08]
     said = [words.removeprefix("The answer errs. ") for words in show_assumptions(worth)["If it is wrong"]]
-    assert said[0] == "In simulated worlds the ratio comes out being referred 11% too high, engaging 28% too high (audit: hidden state)"
+    assert said[0] == "In simulated worlds the ratio comes out so: being referred 11% too high, engaging 28% too high (audit: hidden state)"
     assert "ratio times 0.82" in said[1] and "8% too low" in said[2] and "Not tried yet" in said[3] and said[4] == "Cannot be measured from these data"
 
 

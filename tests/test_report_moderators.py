@@ -47,6 +47,13 @@ def test_a_difference_is_a_lead_and_no_finding():
     assert "differs by sex" in write_differing(groups(0.01), 0.05) and "not a finding" in write_differing(groups(0.01), 0.05)
 
 
+def test_groups_are_not_supported_where_a_check_of_the_model_failed():
+    words = "is not supported either"
+    for passed, is_said in ((False, True), (True, False)):
+        tables = {"subgroups": groups(0.01), "model_checks": pd.DataFrame({"check": ["balance"], "passed": [passed]})}
+        assert (words in write_section(tables, {}, PARAMETERS, read_template("moderators"))) == is_said
+
+
 def test_a_characteristic_that_cannot_be_tested_says_why_and_the_number_of_tests_is_stated():
     text = section(groups())
     assert "differs by age cannot be tested: fewer than two of its groups are large enough" in text

@@ -9,6 +9,7 @@ import report_frames
 from test_report import controlled_tables, pictures
 
 from pipeline import verdict
+from pipeline.disclosure_rates import NOT_SHOWN
 from pipeline.main_limits import rank_limits
 from pipeline.maryland import grade_evidence, level_of
 from pipeline.params import check_params, load_sections
@@ -170,6 +171,13 @@ def test_a_check_whose_value_is_hidden_is_still_met_and_one_that_could_not_be_wo
     assert "overlap met (value not shown)" in show_strength(grade_evidence(report_frames.effects(), hidden, PLAN)).replace("\\", "")
     hidden.loc[1, "passed"] = False
     assert graded(report_frames.effects(), hidden) == 2
+
+
+def test_a_count_before_and_after_that_is_too_small_to_show_was_made_all_the_same():
+    effects = report_frames.effects()
+    effects.loc[effects["estimator"].eq("naive"), "estimate"] = np.nan
+    grades = grade_evidence(effects.assign(status=NOT_SHOWN), checks(balance=False), PLAN)
+    assert grades.set_index("level").loc[1, "met"] and level_of(grades) == 2
 
 
 def test_an_estimate_that_could_not_be_had_reaches_no_level():

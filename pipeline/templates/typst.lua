@@ -35,7 +35,8 @@ end
 
 local function longest_word(text)
   local most = 0
-  for word in text:gmatch("%S+") do most = math.max(most, utf8.len(word) or #word) end
+  -- A line breaks after a slash too.
+  for word in text:gmatch("[^%s/]+/?") do most = math.max(most, utf8.len(word) or #word) end
   return most
 end
 
