@@ -90,7 +90,13 @@ def write_hours(hours: pd.DataFrame, months: int, confidence: str) -> str:
 
 def write_signed_hours(value: float) -> str:
     """Return hours averted in words: "181 hours fewer", "20 hours more"."""
-    return f"{write_number(abs(value))} hours {'fewer' if value >= 0 else 'more'}"
+    return f"{count_hours(abs(value))} {'fewer' if value >= 0 else 'more'}"
+
+
+def count_hours(value: float) -> str:
+    """Return whole hours with their unit: "1 hour", "181 hours"."""
+    number = write_number(value)
+    return f"{number} hour" if number == "1" else f"{number} hours"
 
 
 def write_span(low: float, high: float) -> str:
@@ -134,8 +140,8 @@ def write_contact_hours(contact_hours: pd.DataFrame) -> str:
     whole = contact_hours[contact_hours["grouping"].eq("all")].set_index("people")["hours_per_contact"].dropna()
     if whole.empty:
         return "Hours by channel and type of contact cannot be shown: no officer minutes are recorded, or too few contacts to publish."
-    parts = [f"{write_hours_number(value)} hours {'of anybody' if people == 'everyone' else 'of people referred, in the year before'}" for people, value in whole.items()]
-    return f"On average a contact took officers {' and '.join(parts)}; one to which nobody was sent counts as none."
+    parts = [f"{'a contact of anybody' if people == 'everyone' else 'a contact of people referred, in the year before,'} took officers {write_hours_number(value)} hours" for people, value in whole.items()]
+    return f"On average {' and '.join(parts)}; one to which nobody was sent counts as none."
 
 
 def write_missing(hours: pd.DataFrame, costs: pd.DataFrame, results: pd.DataFrame) -> str:

@@ -9,11 +9,13 @@ import pandas as pd
 from pipeline import report_designs, report_first_page, report_sections, report_specifications, report_tables, report_truth, wording
 from pipeline.figures import Picture
 from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_list, write_table
+from pipeline.not_shown import NO_EXITS
 from pipeline.specification_choices import choices_that_matter
 
 BANNER = "Demonstration with simulated data: shows no finding about the real scheme"
 
 
+NO_TIME_AT_RISK = "No deaths and no moves are on record here, so that a part for less time at risk is not a finding: whatever there was of it lies in the remainder."
 # Tables that are left out, heading and all, where they have no rows.
 WHEN_ANY = {"choices", "broken_rules", "linkage_patterns", "secondary", "uptake", "completeness", "decomposition", "link_quality"}
 NUMBERS = {
@@ -44,6 +46,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "referred_from": wording.write_date(parameters.claim.referred_from),
         "complete_by": wording.write_date(parameters.claim.complete_by),
         "decomposition_sentence": wording.write_decomposition(tables["decomposition"], parameters.claim.months),
+        "no_exits": NO_TIME_AT_RISK if NO_EXITS in not_shown else "",
         "decomposition_short": wording.write_parts_in_short(tables["decomposition"]),
         "decomposition_orders": wording.write_orders(tables["decomposition"]),
         "specification_sides": report_specifications.write_sides(tables["sensitivity"]),

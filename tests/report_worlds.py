@@ -21,7 +21,7 @@ from pipeline.contact_hours import EVERYONE, REFERRED, control_contact_hours
 from pipeline.control_summary import summarise_controls
 from pipeline.disclosure import control_table
 from pipeline.empty_tables import empty_table
-from pipeline.not_shown import LINKED_ELSEWHERE, OF_PANEL
+from pipeline.not_shown import LINKED_ELSEWHERE, NO_EXITS, OF_PANEL
 from pipeline.report_implementation import control_implementation
 from pipeline.report_linkage import CONTROLS
 from pipeline.report_negative_controls import control_controls
@@ -166,6 +166,15 @@ def hidden_headline(tables: dict) -> dict:
     return tables | {"claims": claims, "effects": effects}
 
 
+def without_exits(tables: dict) -> dict:
+    """Return the tables of a set without deaths and moves: no part of the fall is less time at risk, no other choice of exposure, no deaths."""
+    parts = tables["decomposition"].copy()
+    counted = [column for column in parts if column not in ("part", "position")]
+    parts.loc[parts["part"].eq("exposure"), counted] = 0.0
+    sensitivity, safety = tables["sensitivity"], tables["safety"]
+    return tables | {"decomposition": parts, "sensitivity": sensitivity[sensitivity["exposure"].eq("in_area")], "safety": safety[safety["outcome"].ne("n_deaths") | safety["n_people"].isna()]}
+
+
 WORLDS = {
     "demonstration": (lambda tables: tables, True, []),
     "inconclusive": (without_effect, True, []),
@@ -177,6 +186,8 @@ WORLDS = {
     "hidden headline": (hidden_headline, True, []),
     "no mentors": (lambda tables: empty(tables, OF_MENTORS), True, []),
     "no officer time": (lambda tables: empty(tables, ["contact_hours"]), True, []),
+    "no exits": (without_exits, True, [NO_EXITS]),
+    # No cost of the scheme and no price of an hour is given in params.yaml: what is illustrative is for a demonstration alone.
     "real": (lambda tables: empty(tables, OF_TRUTH), False, []),
 }
 

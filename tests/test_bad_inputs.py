@@ -98,3 +98,18 @@ def test_what_was_done_elsewhere_is_said_to_be_so(name):
 def test_real_extracts_have_neither_banner_nor_truth():
     context = report_of("real").context
     assert context["banner"] == "" and not context["has_truth"]
+
+
+def test_extracts_without_deaths_and_moves_find_nothing_about_time_at_risk():
+    first, rest = text_of("no exits").split("## Effect", 1)
+    unknown = "No deaths and no moves are on record here, so that a part for less time at risk is not a finding"
+    assert unknown in first and unknown in rest and "The set holds no deaths and no moves, so everyone counts as exposed to the end." in rest
+    assert "These extracts do not record: death. Nothing can be said about them." in rest
+    assert unknown not in text_of("demonstration")
+
+
+def test_real_extracts_without_costs_and_prices_have_hours_and_no_pounds():
+    economics = text_of("real").split("## Economics", 1)[1].split("\n## ", 1)[0]
+    assert "For every 100 people referred" in economics
+    assert "a benefit-cost ratio and switching values are not worked out: no price of an officer hour is given" in economics and "no cost of the scheme is given" in economics
+    assert "£" not in economics.split("### Hours as published", 1)[0] and "llustrat" not in economics
