@@ -107,14 +107,15 @@ def draw_effects(rows: pd.DataFrame) -> tuple[Figure, str]:
     sentences = []
     for place, row in enumerate(rows.itertuples()):
         is_naive = row.estimator == "naive"
+        absent = "not shown" if str(getattr(row, "status", "")).startswith("not shown") else "not estimated"
         colour, marker = (ORANGE, "s") if is_naive else (BLUE, "o")
         if np.isfinite([row.estimate]).all():
             ends = np.nan_to_num([row.ci_low, row.ci_high], nan=row.estimate, posinf=high, neginf=low).clip(low, high)
             axes.hlines(-place, *ends, color=colour, lw=1.6, ls=":" if is_naive else "-")
             axes.plot(row.estimate, -place, color=colour, marker=marker, ms=6)
         else:
-            axes.annotate("not estimated", (0.02, -place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=GREY)
-        sentences.append(f"{row.name}: {np.exp(row.estimate):.2f}{ratio_in_brackets(row)}" if np.isfinite([row.estimate]).all() else f"{row.name}: not estimated")
+            axes.annotate(absent, (0.02, -place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=GREY)
+        sentences.append(f"{row.name}: {np.exp(row.estimate):.2f}{ratio_in_brackets(row)}" if np.isfinite([row.estimate]).all() else f"{row.name}: {absent}")
     axes.axvline(0, color=GREY, lw=1)
     axes.set_yticks(-np.arange(len(rows)), [textwrap.fill(str(name), 22) for name in rows["name"]])
     axes.set_ylim(-len(rows) + 0.4, 0.6)

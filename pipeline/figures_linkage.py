@@ -3,7 +3,6 @@
 Built on the style of pipeline.figures; each function returns the figure and its alternative text.
 """
 
-import re
 import textwrap
 
 import numpy as np
@@ -49,7 +48,8 @@ def draw_match_levels(match_levels: pd.DataFrame) -> tuple[Figure, str]:
 
 def name_level(level: str) -> str:
     """Return a level of agreement in plain words."""
-    if re.match(r"(Damerau-)?Levenshtein.*<= 2$", str(level)):
+    most = str(level).rpartition(" ")[2]
+    if "Levenshtein" in str(level) and most.isdigit() and int(most) > 1:
         return "two slips"
     known = {"Exact match": "the same", "All other": "differs", "Jaro-Winkler": "spelt alike", "Damerau-Levenshtein": "one slip", "Levenshtein": "one slip"}
     return next((words for start, words in known.items() if str(level).startswith(start)), str(level))

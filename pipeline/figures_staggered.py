@@ -36,5 +36,11 @@ def draw_staggered(staggered_effects: pd.DataFrame, outcome: str) -> tuple[Figur
     title_figure(figure, "Contacts by time since the start")
     if not after.any():
         return figure, ""
-    words = "; ".join(f"months {first:.0f} to {last:.0f}: {math.exp(value):.2f}" for first, last, value in zip(rows["first_month"], rows["last_month"], estimate))
+    words = "; ".join(f"months {first:.0f} to {last:.0f}: {write_drawn(value)}" for first, last, value in zip(rows["first_month"], rows["last_month"], estimate))
     return figure, f"Dot chart of the ratio of contacts to those expected without the scheme, by months since the start, with intervals. {words}."
+
+
+def write_drawn(value: float) -> str:
+    """Return a log ratio as the ratio that is drawn; one at the edge lies there or beyond."""
+    beyond = f" or {'more' if value > 0 else 'less'}" if abs(value) >= LARGEST_SHOWN else ""
+    return f"{math.exp(value):.2f}{beyond}"

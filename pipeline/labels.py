@@ -236,7 +236,7 @@ def name_design(estimator: str) -> str:
 
 def explain_loss(flow: str, stage: str, reason: str) -> str:
     """Return why people were left out at a step, without codes; the claim's last step only names who remains."""
-    if flow == "claim" and stage == "analysed":
+    if flow == "claim" and reason == "the cohort of the published claim":
         return "nobody else is left out: these are the clients of the claim"
     return reason.removesuffix(" (untriggered)").replace("a client_id", "another number")
 

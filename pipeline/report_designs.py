@@ -74,7 +74,7 @@ def show_designs(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
     rows = effects[effects["outcome"].eq(PRIMARY) & is_other_design(effects)]
     return pd.DataFrame([
         {"Design": label("estimator", row.estimator) + note_of(row), "Ratio": dash_if_missing(row.estimate, write_ratio), "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
-         "Contacts averted": write_averted(row), "People": count_words(row.n_people, threshold), "How it errs": LABELS["errs"].get(row.estimator, "–")}
+         "Contacts averted": write_averted(row), "People": "–" if str(row.status).startswith("not estimable") else count_words(row.n_people, threshold), "How it errs": LABELS["errs"].get(row.estimator, "–")}
         for row in rows.itertuples()
     ])  # fmt: skip
 

@@ -118,6 +118,8 @@ def write_breakdown(honest_bounds: pd.DataFrame, block_months: int) -> str:
     last = last_bound_excluding(rows)
     if pd.isna(last):
         return "The interval includes a ratio of 1 even if the arms would have moved exactly alike from block to block."
+    if last == 0:
+        return "The effect of being referred stands out only if the arms would have moved exactly alike from block to block: at the next bound that was tried the interval includes no effect."
     is_largest = last == rows["bound"].max()
     beyond = "That is the largest that was tried." if is_largest else "Beyond that the interval includes a ratio of 1."
     return (

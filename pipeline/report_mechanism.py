@@ -14,6 +14,8 @@ SHOWS = {"yes": "yes", "partly": "in part", "no": "no"}
 # Roles in which contacts are counted, in the order of the sentence on them.
 ROLES = {"n_caller": "calls by the person", "n_subject": "contacts about the person", "n_victim": "contacts as a victim"}
 
+NO_DOSE = " Who stays long differs in more than support, so this is no sign of a dose that works."
+
 
 def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], template: str) -> Markup:
     """Return the part as Markdown from controlled `tables`, theory_of_change among them; empty where that is not given."""
@@ -37,7 +39,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], t
 
 def list_signs(tables: dict[str, pd.DataFrame]) -> list[str]:
     """Return what the results say for or against the steps, one sentence or two each; each says what it cannot tell."""
-    return [write_falsification(find_effect(tables["effects"], "sequential_trials", "never_engaged")), write_roles(tables["effects"]), write_support(tables) + " Who stays long differs in more than support, so this is no sign of a dose that works."]
+    return [write_falsification(find_effect(tables["effects"], "sequential_trials", "never_engaged")), write_roles(tables["effects"]), write_support(tables) + (NO_DOSE if known_support(tables) else "")]
 
 
 def write_roles(effects: pd.DataFrame) -> str:
@@ -46,6 +48,8 @@ def write_roles(effects: pd.DataFrame) -> str:
     found = [f"{words} {write_change(row['estimate'])} ({write_interval(row['ci_low'], row['ci_high'])})" for words, row in rows.items() if row is not None]
     if not found:
         return "The extracts do not tell roles apart, so it cannot be seen whether people only stopped calling or contacts about them fell too."
+    if len(found) == 1:
+        return f"One role only is known, among people referred: {found[0]}. Whether contacts in other roles fell too, or people merely stopped calling, cannot be seen."
     return f"By role, among people referred: {'; '.join(found)}. Help that meets a need should lower contacts in every role; people who merely stop calling would lower their own calls alone. Intervals this wide seldom tell the two apart."
 
 
@@ -54,7 +58,7 @@ def write_needs(tables: dict[str, pd.DataFrame]) -> str:
     groups = tables.get("subgroups", pd.DataFrame())
     needs = groups[groups["characteristic"].eq("primary_need")].dropna(subset=["n_referred"]) if len(groups) else groups
     if needs.empty:
-        return "The register holds no main need."
+        return "The extracts hold no main need, or too few people of each to publish."
     listed = [f"{label('primary_need', row.level).lower()} {write_number(row.n_referred)}" for row in needs.sort_values(["n_referred", "level"], ascending=[False, True]).itertuples()]
     return f"Of the people analysed: {', '.join(listed)}."
 
@@ -82,13 +86,19 @@ def write_mentors(tables: dict[str, pd.DataFrame]) -> str:
     return "Counted under Implementation." if has_mentors else "No list of mentors was given."
 
 
-def write_support(tables: dict[str, pd.DataFrame]) -> str:
-    """Return the months of support in the shortest and the longest quarter."""
+def known_support(tables: dict[str, pd.DataFrame]) -> list:
+    """Return the shortest and the longest quarter of support, as rows of doses; nothing where fewer than two are known."""
     doses = tables.get("doses", pd.DataFrame())
     known = doses.dropna(subset=["median_months"]).sort_values("position") if len(doses) else doses
-    if len(known) < 2:
+    return [known.iloc[0], known.iloc[-1]] if len(known) > 1 else []
+
+
+def write_support(tables: dict[str, pd.DataFrame]) -> str:
+    """Return the months of support in the shortest and the longest quarter."""
+    quarters = known_support(tables)
+    if not quarters:
         return "The months of support are not known, or too few people to publish."
-    first, last = known.iloc[0], known.iloc[-1]
+    first, last = quarters
     return f"Support lasted {write_number(first['median_months'], 1)} months (median) in the quarter with the shortest and {write_number(last['median_months'], 1)} months in the one with the longest."
 
 

@@ -1,11 +1,12 @@
 """The report's section on panels whose starts are staggered: which number answers the question there, and whether it may.
 
-Builds on pipeline.disclosure (control of the table), pipeline.report_tables, pipeline.wording and pipeline.markdown.
+Builds on pipeline.disclosure (control of the table), pipeline.labels, pipeline.report_tables, pipeline.wording and pipeline.markdown.
 """
 
 import pandas as pd
 
 from pipeline.disclosure import control_table
+from pipeline.labels import label
 from pipeline.markdown import Markup, fill_template, write_table
 from pipeline.report_tables import count_words, interval_words, write_ratio
 from pipeline.wording import PRIMARY, name_direction, write_change, write_interval, write_number, write_p
@@ -131,7 +132,7 @@ def show_others(staggered_effects: pd.DataFrame) -> pd.DataFrame:
     """Return the ratio of the extended two-way fixed effects for each further outcome, in words."""
     rows = staggered_effects[staggered_effects["outcome"].ne(PRIMARY) & staggered_effects["estimator"].eq("extended_twfe") & staggered_effects["aggregation"].eq("simple")]
     return pd.DataFrame([
-        {"Outcome": row.outcome, "Ratio": write_ratio(row.estimate) if pd.notna(row.estimate) else row.status, "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
+        {"Outcome": label("outcome", row.outcome), "Ratio": write_ratio(row.estimate) if pd.notna(row.estimate) else row.status, "Interval": interval_words(row.ci_low, row.ci_high, write_ratio),
          "p-value": "–" if pd.isna(row.p_value) else write_p(row.p_value)}
         for row in rows.itertuples()
     ])  # fmt: skip

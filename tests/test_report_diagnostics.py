@@ -90,3 +90,7 @@ def test_with_few_people_the_score_bootstrap_is_the_one_to_read(is_few):
 def test_figures_say_in_words_what_they_show():
     alt = finish_figure("honest_bounds", "", draw_bounds(bounds(True, False)), dpi=40).alt
     assert "at 0.5 0.55 to 1.11" in alt
+
+
+def test_an_effect_that_stands_out_without_any_drift_alone_is_said_to_lean_on_that():
+    assert "only if the arms would have moved exactly alike" in write_breakdown(bounds(True, False, False), 3)
