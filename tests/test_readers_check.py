@@ -32,7 +32,6 @@ ALLOWED = {
     r"\bof 5\*\*|at level 1\b": "the Maryland Scientific Methods Scale has five levels, and its lowest is a count before and after",
     r"^[123] (Data provision|Linkage|Analysis)": "GUILD numbers its own steps",
     r"\b1 months$": "a plural that is put right, not shown",
-    r"Levenshtein\.\*<= 2\$": "a pattern looked for in the names of comparison levels, not shown",
     r"< 0\.001": "the smallest p-value that is written out",
     r"0\.10 is a ratio that comes out about 11% too high|0\.80 means 20% fewer|0\.961 stands for 96\.1%": "sums done to explain a unit; see the test of the sums",
     r"reported that 90% of families|claims of up to 90%": "published by the schemes that are named in the sentence",
