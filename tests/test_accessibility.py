@@ -131,10 +131,16 @@ def test_a_telephone_never_scrolls_the_page_sideways_and_no_text_is_cut_off(brow
     assert width == WIDTHS[0] and outside == []
 
 
+def unfold(view):
+    """Open every part of the page that a reader may fold away."""
+    view.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_two_pieces_of_text_lie_on_top_of_each_other(browser, pages, width):
     """Blocks follow each other down the page: none begins above the end of the one before it, the sticky banner aside."""
     view, _ = open_page(browser, pages("demonstration"), width)
+    unfold(view)
     overlaps = view.evaluate("""() => {
         const blocks = [...document.querySelectorAll('main p, main h1, main h2, main h3, main h4, main li, main figure, main .scroll, main dt, main dd, footer')].filter(one => !one.closest('td, th, figcaption') && !one.querySelector('p, li'));
         const boxes = blocks.map(one => [one.getBoundingClientRect(), one.textContent.slice(0, 60)]);
@@ -148,6 +154,7 @@ def test_no_two_pieces_of_text_lie_on_top_of_each_other(browser, pages, width):
 
 def test_the_keyboard_reaches_the_report_first_and_every_wide_table_and_shows_where_it_is(browser, pages):
     view, _ = open_page(browser, pages("demonstration"), WIDTHS[0])
+    unfold(view)
     view.keyboard.press("Tab")
     first = view.evaluate("[document.activeElement.className, document.activeElement.getBoundingClientRect().left >= 0]")
     assert first == ["skip", True]

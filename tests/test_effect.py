@@ -241,7 +241,7 @@ def test_influence_is_what_the_heaviest_move(trials, fits):
 
 
 def test_checks_that_count_people_are_rounded_and_small_ones_hidden():
-    checks = pd.DataFrame({"check": ["clusters", "effective comparisons", "balance"], "value": [123.0, 7.4, 0.012]})
+    checks = pd.DataFrame({"check": ["clusters", "effective comparisons", "balance"], "value": [123.0, 7.4, 0.012], "meaning": ""})
     assert control_checks(checks, 10, 5)["value"].tolist()[::2] == [125, 0.012]
     assert np.isnan(control_checks(checks, 10, 5)["value"][1])
 
