@@ -42,7 +42,7 @@ def tables_with(audit, effects=None):
 
 def with_matched_sets(effects, estimate, error=0.08):
     row = effects[effects["estimator"].eq("sequential_trials") & effects["estimand"].eq("referral")].iloc[[0]]
-    return pd.concat([effects, row.assign(estimator="matched_sets", estimate=estimate, std_error=error, ci_low=estimate - 1.96 * error, ci_high=estimate + 1.96 * error)], ignore_index=True)
+    return pd.concat([effects, row.assign(estimator="matched_sets", estimate=estimate, std_error=error, ci_low=estimate - 1.96 * error, ci_high=estimate + 1.96 * error, status="estimated")], ignore_index=True)
 
 
 def text_of(tables, is_simulated=True):
