@@ -14,8 +14,8 @@ import pytest
 
 SMALL = 20_000
 FEW_CHOICES = {"months_after": [12], "washout_days": [0], "accept_from": [0.90, 0.99], "trigger_months": [3], "lag_edges": [[1, 3, 6, 12, 24]]}
-# What changes from commit to commit, and nothing else.
-PROVENANCE = "provenance.csv"
+# What turns on the last commit, and nothing else: where the tables come from, and which parameters differ from those committed.
+OF_THE_COMMIT = {"provenance.csv", "plan_ledger.csv"}
 STAGES = ["simulate", "01_validate", "02_link", "03_panel", "04_effect", "05_sensitivity", "06_report"]
 COLUMNS = {
     "claims": "claim published reproduced controlled ci_low ci_high",
@@ -52,7 +52,7 @@ def stages_run(run):
 
 def published(project):
     """The published tables with their bytes, but for the commit they were made from."""
-    return {name: content for name, content in project.files("reports/tables").items() if name != PROVENANCE}
+    return {name: content for name, content in project.files("reports/tables").items() if name not in OF_THE_COMMIT}
 
 
 def table(project, name):
