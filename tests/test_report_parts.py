@@ -149,3 +149,16 @@ def test_an_identified_set_says_only_what_it_lacks():
     assert not_shown() == []
     assert [line.partition(".")[0] for line in not_shown(exits=0)] == ["Whether exposure is right"]
     assert [line.partition(".")[0] for line in not_shown(needs_recent_contact=False)] == ["The trigger"]
+
+
+def test_a_line_of_prose_that_ends_in_a_condition_keeps_its_end():
+    """A block tag swallows the end of its line; the blank line after it then parts nothing, and a list runs into the paragraph."""
+    swallowed = [f"{path.name}:{number}" for path in sorted(TEMPLATES.rglob("*.j2")) for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+                 if line.endswith("%}") and not line.endswith("+%}") and not line.lstrip().startswith("{%")]  # fmt: skip
+    assert not swallowed
+
+
+def test_lists_and_tables_begin_after_a_blank_line():
+    lines = write_report(build_context(controlled_tables(), pictures(), PARAMS, True)).splitlines()
+    begun = [line for before, line in zip(lines, lines[1:]) if before.strip() and line.startswith("- ") and not before.startswith(("- ", "  "))]
+    assert not begun
