@@ -32,13 +32,15 @@ def text_of(name):
 
 
 def faults(markdown):
-    """Headings with nothing below, values never put into words, and holes in sentences, each with its place."""
-    lines = [line for line in markdown.splitlines() if line.strip() and not line.startswith(":::")]
+    """Headings with nothing below, values never put into words, holes in sentences, and lists that run into the paragraph before, each with its place."""
+    written = markdown.splitlines()
+    joined = [line for before, line in zip(written, written[1:]) if line.startswith(("- ", "|", "#")) and before.strip() and not before.startswith((line[:1], "  ", ":"))]
+    lines = [line for line in written if line.strip() and not line.startswith(":::")]
     level = lambda line: len(line) - len(line.lstrip("#")) if re.match(r"#+ ", line) else 0  # noqa: E731
     bare = [line for line, after in zip(lines, [*lines[1:], "# end"]) if level(line) and 0 < level(after) <= level(line)]
     cells = [line for line in lines if line.startswith("|") and re.search(r"\|\s*\|", line)]
     sentences = [line for line in lines if not line.startswith(("|", ": ", ":   "))]
-    return bare + cells + [line[:200] for line in lines if NEVER_WORDED.search(line)] + [line[:200] for line in sentences if HOLES.search(line)]
+    return bare + joined + cells + [line[:200] for line in lines if NEVER_WORDED.search(line)] + [line[:200] for line in sentences if HOLES.search(line)]
 
 
 @pytest.mark.parametrize("name", report_worlds.WORLDS)
@@ -55,7 +57,7 @@ def test_a_report_is_whole_whichever_tables_are_missing(group):
 
 def test_the_checks_of_this_file_can_fail():
     assert faults("# A\n\n## B\n\n## C\n\nword") == ["## B"]
-    assert faults("# A\n\nA fall of nan%.") and faults("# A\n\nFound in .") and faults("# A\n\n| a |  |")
+    assert faults("# A\n\nA fall of nan%.") and faults("# A\n\nFound in .") and faults("# A\n\n| a |  |") and faults("# A\n\nword\n- item")
     assert faults("# A\n\nA fall of 3.1% (interval: 1 to 2), of 100 people.") == []
 
 

@@ -156,9 +156,3 @@ def test_a_line_of_prose_that_ends_in_a_condition_keeps_its_end():
     swallowed = [f"{path.name}:{number}" for path in sorted(TEMPLATES.rglob("*.j2")) for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
                  if line.endswith("%}") and not line.endswith("+%}") and not line.lstrip().startswith("{%")]  # fmt: skip
     assert not swallowed
-
-
-def test_lists_and_tables_begin_after_a_blank_line():
-    lines = write_report(build_context(controlled_tables(), pictures(), PARAMS, True)).splitlines()
-    begun = [line for before, line in zip(lines, lines[1:]) if before.strip() and line.startswith("- ") and not before.startswith(("- ", "  "))]
-    assert not begun
