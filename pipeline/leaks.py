@@ -29,7 +29,9 @@ MONTHS = {name: number for number, names in enumerate(
     ["JAN JANUARY", "FEB FEBRUARY", "MAR MARCH", "APR APRIL", "MAY", "JUN JUNE", "JUL JULY", "AUG AUGUST", "SEP SEPT SEPTEMBER", "OCT OCTOBER", "NOV NOVEMBER", "DEC DECEMBER"], 1
 ) for name in names.split()}  # fmt: skip
 NAMED_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
-YEAR_FIRST = re.compile(r"(?<![\w.])(\d{4})([-/. ]?)(\d{1,2})\2(\d{1,2})(?!\d)")
+YEAR_FIRST = re.compile(r"(?<![\w.])(\d{4})([-/. ])(\d{1,2})\2(\d{1,2})(?!\d)")
+# Eight digits, with a time behind them at most: the first digits of a hash are no day.
+EIGHT_DIGITS = re.compile(r"(?<![\w.])(\d{4})(\d\d)(\d\d)(?=T\d|[^A-Z0-9]|$)")
 YEAR_LAST = re.compile(r"(?<![\w.])(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
 DAY_MONTH = re.compile(rf"(?<!\w)(\d{{1,2}})(?:ST|ND|RD|TH)?[-\s]{{1,2}}(?:OF )?({NAMED_MONTH})\.?,?[-\s]{{1,2}}(\d{{4}})(?!\d)")
 MONTH_DAY = re.compile(rf"(?<!\w)({NAMED_MONTH})\.?\s(\d{{1,2}})(?:ST|ND|RD|TH)?,?\s(\d{{4}})(?!\d)")
@@ -132,7 +134,7 @@ def find_details(text: str, details: Details, ordinary: set[str] = frozenset()) 
 
 def find_dates(upper: str) -> set[date]:
     """Return every day that a text in capitals may name: ISO, day first, month first, with the month's name, two-digit years."""
-    days = [(year, month, day) for year, _, month, day in YEAR_FIRST.findall(upper)]
+    days = [(year, month, day) for year, _, month, day in YEAR_FIRST.findall(upper)] + EIGHT_DIGITS.findall(upper)
     for one, _, other, year in YEAR_LAST.findall(upper):
         years = [year] if len(year) == 4 else [f"19{year}", f"20{year}"]
         days += [(full, *pair) for full, pair in product(years, [(other, one), (one, other)])]

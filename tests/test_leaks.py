@@ -80,6 +80,7 @@ def test_the_dots_of_embedded_pictures_are_passed_over(details):
         ("born 3rd Feb 1961", "date of birth"),
         ("born February 3, 1961", "date of birth"),
         ("born 19610203", "date of birth"),
+        ("at 19610203T101500", "date of birth"),
         ("born 02/03/1961", "date of birth"),
         ("at 12 North Rd", "address"),
         ("Zo\u00eb O\u2019Neil-Smith", "name"),
@@ -94,7 +95,7 @@ def test_a_detail_is_found_however_it_is_written(many, text, kind):
     assert find_leaks(text, many, public="The scheme may fall.") == [kind]
 
 
-@pytest.mark.parametrize("text", ["4,711,001 person-months", "0.4711001", "n = 4711001", "0.19610203", "077009001231", "DH1 3LEX", "page 3 of 61"])
+@pytest.mark.parametrize("text", ["4,711,001 person-months", "0.4711001", "n = 4711001", "0.19610203", "077009001231", "DH1 3LEX", "page 3 of 61", "md5: 196123aeda19af6f", "md5: 19610203aeda19af", "size: 196123"])
 def test_a_number_that_happens_to_look_alike_is_no_leak(many, text):
     assert find_leaks(text, many) == []
 
