@@ -80,7 +80,7 @@ def write_limit(row) -> str:
     verb, _, rest = said.partition(" ")
     found = f"{designs if is_one or row.direction == 'mixed' else designs.replace('the', 'all', 1)} {({'do': 'does'}.get(verb, f'{verb}s') if is_one else verb)} {rest} (ratios {write_errors(row.lowest_bias, row.highest_bias)})"
     covered = f", with 95% intervals that hold the truth in {write_range(row.smallest_coverage, row.largest_coverage, write_share)} of replicates"
-    return found + covered + ("" if row.has_effect else f" and a finding in {write_range(row.smallest_rejected, row.largest_rejected, write_share)}")
+    return found + covered + ("" if row.has_effect else f" and a finding in {write_range(row.smallest_rejected, row.largest_rejected, write_share)} of them")
 
 
 def write_naive(audit: pd.DataFrame) -> str:
@@ -91,7 +91,7 @@ def write_naive(audit: pd.DataFrame) -> str:
     falls = write_range(-change_of(rows["bias"].max()), -change_of(rows["bias"].min()), lambda percent: write_percent(percent, 0))
     return (
         f"In {len(rows)} simulated {'world' if len(rows) == 1 else 'worlds'} in which the scheme changes nothing, the same before-and-after count finds a clear change in "
-        f"{write_range(rows['rejected'].min(), rows['rejected'].max(), write_share)} of replicates: a fall of {falls} on average."
+        f"{write_range(rows['rejected'].min(), rows['rejected'].max(), write_share)} of replicates: a fall of {falls} in contacts on average."
     )
 
 
@@ -104,11 +104,11 @@ def write_design(audit: pd.DataFrame, estimator: str, estimand: str, worlds: lis
     found = (
         f"{name_design(estimator)}, {label('estimand', estimand).lower()}: in {len(rows)} {'world' if len(rows) == 1 else 'worlds'} ({count_replicates(rows)} replicates each) "
         f"the ratio comes out {write_errors(rows['bias'].min(), rows['bias'].max())} on average (Monte Carlo error at most {write_percent(change_of(rows['bias_se'].max()))}), "
-        f"and 95% intervals hold the truth in {write_range(rows['coverage'].min(), rows['coverage'].max(), lambda share: write_percent(100 * share))} "
+        f"and 95% intervals hold the truth in {write_range(rows['coverage'].min(), rows['coverage'].max(), lambda share: write_percent(100 * share))} of replicates "
         f"(at most {100 * rows['coverage_se'].max():.1f} points)."
     )
     if len(none):
-        found += f" Where there is no effect one is found in {write_range(none['rejected'].min(), none['rejected'].max(), lambda share: write_percent(100 * share))}."
+        found += f" Where there is no effect one is found in {write_range(none['rejected'].min(), none['rejected'].max(), lambda share: write_percent(100 * share))} of replicates."
     if len(some):
         found += " " + " ".join(write_power(row) for row in pick_ends(some).itertuples())
     return found
@@ -121,7 +121,7 @@ def pick_ends(rows: pd.DataFrame) -> pd.DataFrame:
 
 def write_power(row) -> str:
     """Return the share of replicates in which a true effect is found."""
-    return f"A true ratio of {write_ratio(row.truth)} is found in {write_share(row.rejected)} (power; {row.world})."
+    return f"A true ratio of {write_ratio(row.truth)} is found in {write_share(row.rejected)} of replicates (power; {row.world})."
 
 
 def count_replicates(rows: pd.DataFrame) -> str:
@@ -179,7 +179,7 @@ def write_apart(audit_pairs: pd.DataFrame, bracket: pd.DataFrame, worlds: list[s
     if rows.empty:
         return ""
     shares = rows.groupby(["estimator", "other"])["share_apart"].mean()
-    return f"In the audit's draws of worlds in which all of them are valid, a test of two at 5% calls them different in {write_range(shares.min(), shares.max(), write_share)}; more than 5% is what their small errors differ by."
+    return f"In the audit's draws of worlds in which all of them are valid, a test of two at 5% calls them different in {write_range(shares.min(), shares.max(), write_share)} of draws; more than 5% is what their small errors differ by."
 
 
 def is_apart(bracket: pd.DataFrame) -> bool:

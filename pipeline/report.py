@@ -66,12 +66,12 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
     show, threshold = report_tables, parameters.disclosure.threshold
     is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
-        "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again; percentages of clients are of the number in the last row"),
+        "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again; the fall is in police contacts, the other percentages are of the clients in the last row"),
         "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
         "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
-        "effects": (show.show_effects(main[~report_designs.is_other_design(main)], threshold), "Estimates for all police contacts; ratios below 1 mean fewer contacts"),
-        "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes"),
-        "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published"),
+        "effects": (show.show_effects(main[~report_designs.is_other_design(main)], threshold), "Estimates for all police contacts, as ratios and as changes in contacts; ratios below 1 mean fewer"),
+        "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes, as ratios and as changes in the outcome"),
+        "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published, in percentage points of the contacts before referral and as shares of the fall on the log scale"),
         "model_checks": (show.show_checks(tables["model_checks"]), "Checks of the model, with pass marks set beforehand"),
         "link_quality": (show.show_link_quality(tables["link_quality"], threshold), "Quality of the linkage"),
         "completeness": (show.show_completeness(tables["link_quality"], threshold), "Share of linked contacts that hold each identifier"),
@@ -84,7 +84,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "provenance": (show.show_provenance(tables["provenance"]), "What this report was made from"),
     }
     if len(tables.get("demonstration", ())):
-        shown["demonstration"] = (report_truth.show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation")
+        shown["demonstration"] = (report_truth.show_demonstration(tables["demonstration"]), "Estimates against the truth of the simulation; the fall is in contacts, the other percentages are of the clients of the claim")
         shown["linkage_truth"] = (report_truth.show_linkage_truth(tables["linkage_truth"], threshold), "Precision and recall of the linkage against the truth")
         shown["linkage_patterns"] = (report_truth.show_linkage_patterns(tables["linkage_truth"]), "Recall by what a contact holds; referred and not referred measured alike")
     interval = f"{100 * parameters.effect.confidence:g}% interval"

@@ -43,9 +43,9 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     audit, marks, plan = found["audit"], parameters.audit, parameters.plan
     shown = {
         "analysis_plan": (show_plan(found["analysis_plan"]), "The plan, and what this run did"),
-        "audit_verdicts": (show_verdicts(found["audit_verdicts"]), "What the audit found of each design, in the worlds that it is held to"),
-        "audit_held": (show_worlds(audit[audit["world"].isin(marks.worlds)], plan), "The design of the plan in the worlds whose assumptions it claims to survive"),
-        "audit_limits": (show_worlds(audit[~audit["world"].isin(marks.worlds)], plan), "The design of the plan in worlds that break an assumption nobody can check"),
+        "audit_verdicts": (show_verdicts(found["audit_verdicts"]), "What the audit found of each design, in the worlds that it is held to; percentages of coverage and false positives are of replicates"),
+        "audit_held": (show_worlds(audit[audit["world"].isin(marks.worlds)], plan), "The design of the plan in the worlds whose assumptions it claims to survive; coverage and found are shares of replicates"),
+        "audit_limits": (show_worlds(audit[~audit["world"].isin(marks.worlds)], plan), "The design of the plan in worlds that break an assumption nobody can check; coverage and found are shares of replicates"),
         "bracket": (show_bracket(found["bracket"]), "The designs found valid, on these extracts"),
     }
     context = {

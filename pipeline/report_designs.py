@@ -34,7 +34,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
     effects, threshold = tables["effects"], parameters.disclosure.threshold
     matched = tables.get("matched_sets", pd.DataFrame(columns=["estimator", "measure", "value", "is_count"]))
     shown = {
-        "questions": (show_questions(tables["balance"], effects, threshold), "Three questions, in their order, with how alike the sides are before and after weighting"),
+        "questions": (show_questions(tables["balance"], effects, threshold), "Three questions, in their order, with how alike the sides are before and after weighting; overlap is the share of the treated for whom somebody compared was as likely to be treated"),
         "other_designs": (show_designs(effects, threshold), "The effect of being referred by other designs"),
         "matched_sets": (show_matches(matched, threshold), "Sizes of the matched sets"),
     }

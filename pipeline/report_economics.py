@@ -20,7 +20,7 @@ NUMBERS = {
 }  # fmt: skip
 MEASURES = {
     "cost_a_year": "Cost of the scheme a year", "cost": "Cost of the scheme over all years of referrals", "cost_per_referral": "Cost per referral, all referrals", "benefit": "Benefit: officer hours averted, valued",
-    "net_benefit": "Benefit less cost", "ratio": "Benefit for each pound of cost", "ratio_with_volunteers": "The same with volunteers’ time as a cost", "share_above_1": "Simulated draws in which benefit exceeds cost",
+    "net_benefit": "Benefit less cost", "ratio": "Benefit for each pound of cost", "ratio_with_volunteers": "The same with volunteers’ time as a cost", "share_above_1": "Share of simulated draws in which benefit exceeds cost",
     "monte_carlo_error": "Monte Carlo error of that share",
 }  # fmt: skip
 
@@ -44,7 +44,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "hours_table": table_of(show_hours(hours, parameters.disclosure.threshold), f"Officer hours averted in {months} months, by the controlled estimate; minus means more hours, intervals of {confidence}", "officer-hours"),
         "contact_hours": words.write_contact_hours(found["contact_hours"]),
         "contact_hours_figure": figures.get("contact_hours", "") if has_channels else "",
-        "contact_hours_table": table_of(show_contact_hours(found["contact_hours"], parameters.disclosure.threshold), "Officer hours per contact of the referred in the year before referral, and of everyone", "contact-hours"),
+        "contact_hours_table": table_of(show_contact_hours(found["contact_hours"], parameters.disclosure.threshold), "Officer hours per contact of the referred in the year before referral, and of everyone; attended is a share of everyone's contacts", "contact-hours"),
         "missing": words.write_missing(hours, costs, results),
         "costs_table": table_of(show_costs(costs, parameters.economics.price_year), "Prices and costs, each with range, year and source", "costs"),
         "is_drawn": "share_above_1" in set(results["measure"]) if len(results) else False,

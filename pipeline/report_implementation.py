@@ -26,10 +26,10 @@ GAPS = {
 }
 CLAIMS = {
     "referrals_in_period": "Referrals, within the claim's dates", "referrals_on_register": "Referrals, whole register", "mentors_recruited": "Mentors recruited",
-    "former_clients": "Former clients who became mentors", "active_mentors": "Active mentors", "lived_experience": "Mentors with lived experience", "staff": "Paid staff",
+    "former_clients": "Former clients who became mentors", "active_mentors": "Active mentors", "lived_experience": "Share of mentors with lived experience", "staff": "Paid staff",
     "people_helped": "People helped", "contract": "Contract for alcohol and substance misuse",
 }  # fmt: skip
-NUMBERS = ["Referrals", "People", "Accepted", "Met a mentor", "Share", "Referred again", "Days", "Had met a mentor", "Recruited", "With lived experience", "Published", "On these extracts", "Contacts a year, before", "Contacts a year, after", "Months of support (median)"]
+NUMBERS = ["Referrals", "People", "Accepted", "Met a mentor", "Share", "Share of people", "Referred again", "Days", "Had met a mentor", "Recruited", "With lived experience", "Published", "On these extracts", "Contacts a year, before", "Contacts a year, after", "Months of support (median)"]
 
 
 def control_implementation(tables: dict[str, pd.DataFrame], threshold: int, rounding: int) -> dict[str, pd.DataFrame]:
@@ -78,7 +78,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "needs": (show_counts(counts, "primary_need", "Need", gaps), "Referrals and people by the need first recorded"),
         "delays": (show_delays(found["contact_delays"]), "People who had met a mentor, by days after their first referral"),
         "durations": (show_durations(found["durations"]), "Days until the first contact and months of support: the median, and between which values the middle half lies"),
-        "closures": (show_closures(found["closures"]), "How referrals ended"),
+        "closures": (show_closures(found["closures"]), "How referrals ended; shares are of those that led to a mentor, and of those that led to none"),
         "doses": (show_doses(found["doses"]), "The engaged by how long they were supported; described, no effect"),
         "mentors": (show_mentor_years(found["mentor_years"], study.contacts_to), "Mentors recruited, by year"),
         "claims": (show_claims(found["implementation_claims"]), "Published figures on how the scheme was carried out, and the same counts on these extracts"),
@@ -140,15 +140,15 @@ def show_counts(referral_counts: pd.DataFrame, characteristic: str, heading: str
         return pd.DataFrame()
     table = pd.DataFrame([
         {heading: "All" if row.characteristic == EVERYONE else name_code(row.level) if last_day is None else name_year(row.level, last_day), "Referrals": count_words(row.n_referrals), "People": count_words(row.n_people), "Accepted": count_words(row.n_accepted),
-         "Met a mentor": count_words(row.n_engaged), "Share": share_words(row.n_engaged, row.n_people), "Referred again": count_words(row.n_again)}
+         "Met a mentor": count_words(row.n_engaged), "Share of people": share_words(row.n_engaged, row.n_people), "Referred again": count_words(row.n_again)}
         for row in rows.itertuples()
     ])  # fmt: skip
-    return table.drop(columns=["Met a mentor", "Share"]) if "first_contact" in gaps else table
+    return table.drop(columns=["Met a mentor", "Share of people"]) if "first_contact" in gaps else table
 
 
 def show_delays(contact_delays: pd.DataFrame) -> pd.DataFrame:
     """Return in words how many people had met a mentor by each number of days."""
-    return pd.DataFrame([{"Days": f"{row.days:,}", "People": count_words(row.n_people), "Had met a mentor": count_words(row.n_met), "Share": share_words(row.n_met, row.n_people)} for row in contact_delays.itertuples()])
+    return pd.DataFrame([{"Days": f"{row.days:,}", "People": count_words(row.n_people), "Had met a mentor": count_words(row.n_met), "Share of people": share_words(row.n_met, row.n_people)} for row in contact_delays.itertuples()])
 
 
 def show_durations(durations: pd.DataFrame) -> pd.DataFrame:

@@ -105,7 +105,7 @@ def write_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, Markup
         "link_thresholds": (show_thresholds(found["link_thresholds"], found["link_thresholds_truth"], threshold), "Precision, recall and F1 of contacts under other thresholds"),
         "calibration": (show_calibration(found["calibration"], threshold), "Match probabilities of the links that hold people together: promised, calibrated and seen"),
         "linkage_differences": (show_differences(found["linkage_differences"], threshold), "Linkage after referral less before, in percentage points"),
-        "linkage_comparison": (show_comparison(found["linkage_comparison"]), f"Where linked and unlinked differ by {LEAST_DIFFERENCE:g} standard deviations or more"),
+        "linkage_comparison": (show_comparison(found["linkage_comparison"]), f"Where linked and unlinked differ by {LEAST_DIFFERENCE:g} standard deviations or more; shares of the linked, and of those not linked"),
         "clerical_review": (show_review(found["clerical_review"], threshold), "What a reviewer found who read pairs of records side by side"),
         "record": (list_record(found, parameters), "Algorithmic transparency record"),
         "guild": (list_guild(found, parameters), "GUILD: what those who use linked data should know"),

@@ -28,7 +28,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     """Return the section as Markdown from controlled `tables` and finished `figures`, filled into `template`; empty without the tables."""
     controls, summary = (tables.get(name, pd.DataFrame()) for name in ("negative_controls", "negative_control_summary"))
     shown = {
-        "controls": (show_controls(summary), "What the analysis makes of referrals that can have done nothing; Monte Carlo errors in brackets"),
+        "controls": (show_controls(summary), "What the analysis makes of referrals that can have done nothing; percentages are of the controls, with Monte Carlo errors in brackets"),
         "calibrated": (show_calibrated(summary), "The primary estimates as they are, and calibrated by the negative controls"),
     }
     context = {

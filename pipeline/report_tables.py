@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.labels import explain_loss, label, label_lag
 from pipeline.link_quality import OF_CLIENTS
-from pipeline.wording import change_of, write_beside, write_date, write_number, write_p, write_percent, write_ratio
+from pipeline.wording import change_of, close_up, write_beside, write_date, write_number, write_p, write_percent, write_ratio
 
 COMPLETENESS = "completeness of "
 
@@ -170,7 +170,7 @@ def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in model_checks.itertuples():
         found, mark = write_beside(row.value, row.pass_mark)
-        rows.append({"Check": str(row.check).replace("_", " ").capitalize(), "Found": found, "Pass mark": mark, "Verdict": verdict_words(row.passed, row.pass_mark), "What it means": row.meaning})
+        rows.append({"Check": str(row.check).replace("_", " ").capitalize(), "Found": found, "Pass mark": mark, "Verdict": verdict_words(row.passed, row.pass_mark), "What it means": close_up(row.meaning)})
     return pd.DataFrame(rows)
 
 
@@ -260,7 +260,7 @@ def show_parameters(parameters: pd.DataFrame, is_simulated: bool) -> pd.DataFram
     rows = parameters if is_simulated else parameters[~parameters["parameter"].str.startswith("simulate.")]
     is_date = rows["value"].str.fullmatch(r"\d{4}-\d{2}-\d{2}")
     values = [write_date(value) if dated else value or "not set" for value, dated in zip(rows["value"], is_date)]
-    return pd.DataFrame({"Parameter": rows["parameter"], "Value": values, "Meaning": rows["meaning"].str.replace(r"(\d) %", r"\1%", regex=True)})
+    return pd.DataFrame({"Parameter": rows["parameter"], "Value": values, "Meaning": rows["meaning"].map(close_up)})
 
 
 def show_provenance(provenance: pd.DataFrame) -> pd.DataFrame:

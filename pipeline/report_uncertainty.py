@@ -31,7 +31,7 @@ def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
     shown = {
         "linkage_uncertainty": (show_uncertainty(uncertainty), "Intervals with and without doubt about the links"),
         "recall_to_overturn": (show_losses(found["recall_to_overturn"]), "Loss of recall after referral, in the referred alone, that would overturn the result"),
-        "missed_links": (show_missed(found["missed_links"]), "What the pairs below the floor could hide at most"),
+        "missed_links": (show_missed(found["missed_links"]), "What the pairs below the floor could hide at most, in percent of the contacts"),
     }
     context = {
         "is_drawn": len(uncertainty) > 0,
@@ -90,7 +90,7 @@ def write_overturn(recall_to_overturn: pd.DataFrame) -> str:
     if pd.isna(loss[MEASURED]):
         return f"{words} The loss could not be measured here: too few contacts carry a nominal id."
     row = recall_to_overturn[recall_to_overturn["what"].eq(MEASURED)].iloc[0]
-    return f"{words} Measured by nominal ids is a loss of {write_hundred(loss[MEASURED])} (interval: {write_hundred(row['ci_low'])} to {write_hundred(row['ci_high'])})."
+    return f"{words} Measured by nominal ids is a loss of {write_hundred(loss[MEASURED])} of these contacts (interval: {write_hundred(row['ci_low'])} to {write_hundred(row['ci_high'])})."
 
 
 def show_missed(missed_links: pd.DataFrame) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def describe_performance(tables: dict[str, pd.DataFrame]) -> str:
     review = tables.get("clerical_review", pd.DataFrame())
     if len(review):
         words += [f"by a reviewer: {row.measure} {write_number(row.value, 3)}" for row in review[review["arm"].eq("all")].itertuples()]
-    return "; ".join(words) + f". Clients found in the contact records: {percent_of(find_check(quality, 'link rate'))}. Values by arm, period and threshold stand in the section on linkage."
+    return "; ".join(words) + f". Share of clients found in the contact records: {percent_of(find_check(quality, 'link rate'))}. Values by arm, period and threshold stand in the section on linkage."
 
 
 def percent_of(share: str) -> str:

@@ -123,7 +123,7 @@ def list_cannot_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool) 
     """Return what a reader cannot say on the strength of this report, by the kind of answer."""
     published = write_percent(find_claim(claims, "fall in demand", "published"), 0)
     lines = ["Anything about the real scheme: the extracts are simulated."] if is_simulated else []
-    lines.append(f"That the scheme reduced demand by {published}: most of a before-and-after fall may come about by itself.")
+    lines.append(f"That the scheme reduced the demand of its clients by {published}: most of a before-and-after fall may come about by itself.")
     if verdict.kind == FAILED:
         lines.append("That the scheme works, or that it does not: with a pass mark missed the estimate may be wrong by more than its interval says.")
     elif verdict.kind in (NO_COMPARISON, CONSISTENT):

@@ -6,6 +6,7 @@ Builds on pipeline.labels.
 """
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,11 @@ def write_number(value, decimals: int = 0) -> str:
 def write_percent(value, decimals: int = 1) -> str:
     """Return `value`, already in percent, with its sign and unit."""
     return write_number(value, decimals) + ("%" if np.isfinite(float("nan") if pd.isna(value) else value) else "")
+
+
+def close_up(text: str) -> str:
+    """Return `text` with no space before a percent sign, as the report writes it."""
+    return re.sub(r"(\d) %", r"\1%", text)
 
 
 def write_beside(value, pass_mark) -> tuple[str, str]:
@@ -172,13 +178,13 @@ def write_claim(claims: pd.DataFrame) -> str:
     """Return in one sentence what was published, what these extracts reproduce and what engaging is estimated to have done."""
     published, reproduced, controlled, low, high = (find_claim(claims, "fall in demand", name) for name in ("published", "reproduced", "controlled", "ci_low", "ci_high"))
     if math.isnan(reproduced) and math.isnan(controlled):
-        return f"The published fall in demand is {write_percent(published, 0)}; these extracts do not allow the same count."
-    sentence = f"The published fall in demand is {write_percent(published, 0)}; the same before-and-after count on these extracts gives {write_fall(reproduced)}"
+        return f"As published, clients' contacts fell by {write_percent(published, 0)}; these extracts do not allow the same count."
+    sentence = f"As published, clients' contacts fell by {write_percent(published, 0)}; the same before-and-after count on these extracts gives {write_fall(reproduced)} in contacts"
     if math.isnan(controlled):
         return sentence + ". What is left of it against comparison people could not be estimated."
     if low <= 0 <= high:
-        return sentence + f". Against comparison people no clear fall is left: an estimated {write_fall(controlled, 'of')} (interval: {write_fall(low)} to {write_fall(high)})."
-    return sentence + f". Against comparison people, {write_fall(controlled)} is left (interval: {write_percent(abs(low))} to {write_percent(abs(high))})."
+        return sentence + f". Against comparison people no clear fall is left: an estimated {write_fall(controlled, 'of')} in contacts (interval: {write_fall(low)} to {write_fall(high)})."
+    return sentence + f". Against comparison people, {write_fall(controlled)} in contacts is left (interval: {write_percent(abs(low))} to {write_percent(abs(high))})."
 
 
 def write_fall(percent: float, of: str = "") -> str:
@@ -219,7 +225,7 @@ def write_decomposition(decomposition: pd.DataFrame, months: int) -> str:
     who = "Found by their register details, clients" if parts["part"].eq("linkage").any() else "Clients"
     sentence = (
         f"{who} of the claim had {write_number(before, 1)} contacts each in the {months} months before referral and {write_number(after, 1)} in the {months} months after: "
-        f"a fall of {write_percent(whole['percentage_points'])}. Of these {write_number(whole['percentage_points'], 1)} percentage points, {', '.join(listed[:-1])} and {listed[-1]}."
+        f"a fall of {write_percent(whole['percentage_points'])} in contacts. Of these {write_number(whole['percentage_points'], 1)} percentage points, {', '.join(listed[:-1])} and {listed[-1]}."
     )
     scheme = parts[parts["part"].str.contains("scheme")]
     if len(scheme):

@@ -81,7 +81,7 @@ def test_a_hidden_state_is_told_with_its_direction_and_size():
     hidden, null, _, selective = lines
     # exp(0.26) is 30 % and exp(0.28) 32 % too high; exp(0.11) and exp(0.13) are 12 and 14 %; exp(-0.28) is 24 % too low.
     assert hidden.startswith("With selection on a hidden state that officers see and records do not, all 2 designs for the effect of being referred understate a fall (ratios 30% to 32% too high), with 95% intervals that hold the truth in 40% to 50% of replicates; the one design for the effect on those who engaged understates a fall")
-    assert "all 2 designs for the effect of being referred find a rise where there is none (ratios 12% to 14% too high)" in null and "and a finding in 5%." in null
+    assert "all 2 designs for the effect of being referred find a rise where there is none (ratios 12% to 14% too high)" in null and "and a finding in 5% of them." in null
     assert "the one design for the effect on those who engaged overstates a fall (ratios 24% too low)" in selective
 
 
@@ -101,9 +101,9 @@ def test_an_error_within_the_mark_is_told_as_such_and_with_its_size():
 
 def test_the_naive_count_and_the_primary_are_told_from_the_rows():
     table = audit_frames.audit(PARAMS.audit.worlds)
-    assert "finds a clear change in 100% of replicates: a fall of 63% on average" in write_naive(table)
+    assert "finds a clear change in 100% of replicates: a fall of 63% in contacts on average" in write_naive(table)
     found = write_design(table, "sequential_trials", "referral", PARAMS.audit.worlds)
-    assert f"in {len(PARAMS.audit.worlds)} worlds (200 replicates each)" in found and "1% too high" in found and "one is found in 5.0%" in found and "A true ratio of 0.74 is found in 80%" in found
+    assert f"in {len(PARAMS.audit.worlds)} worlds (200 replicates each)" in found and "1% too high" in found and "one is found in 5.0% of replicates" in found and "A true ratio of 0.74 is found in 80% of replicates" in found
 
 
 def test_the_correlation_of_two_designs_is_that_over_the_draws_in_which_both_answered():

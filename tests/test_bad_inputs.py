@@ -1,10 +1,11 @@
-"""Whatever is missing or goes wrong, the report is whole: it says what is missing, and holds no empty section, no `nan` and no `None`."""
+"""Whatever is missing or goes wrong, the report is whole: it says what is missing, and holds no empty section, no `nan`, no `None` and no percentage of nothing."""
 
 import functools
 import re
 
 import pytest
 import report_worlds
+from percentages import baseless
 from report_notebook import make_report
 
 from pipeline.params import check_params, load_sections
@@ -46,6 +47,12 @@ def faults(markdown):
 @pytest.mark.parametrize("name", report_worlds.WORLDS)
 def test_a_report_is_whole_in_every_world(name):
     assert faults(text_of(name)) == []
+
+
+@pytest.mark.parametrize("name", report_worlds.WORLDS)
+def test_every_percentage_of_a_report_says_of_what_it_is(name):
+    text = text_of(name)
+    assert "%" in text and baseless(text) == [] and re.findall(r".{30}\d %", text) == []
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

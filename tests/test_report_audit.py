@@ -65,7 +65,7 @@ def test_where_valid_designs_disagree_the_first_page_has_their_bracket_instead()
     page = first_page(text)
     assert "the answer is a bracket and not one number" in page and "between 57% fewer" in page and "and 26% fewer" in page and "42% fewer" not in page
     assert "an estimated 43 to 74 were made with it" in page
-    assert "They do not: some pair differs beyond chance" in text and "calls them different in 5%" in text
+    assert "They do not: some pair differs beyond chance" in text and "calls them different in 5% of draws" in text
     assert "people referred had between 57% fewer and 26% fewer" in text[text.index("### You can say") :]
 
 
@@ -114,7 +114,7 @@ def test_a_world_without_effect_gets_a_report_that_found_none_beside_the_naive_f
     text = text_of(tables_with(audit_frames.audit(WORLDS), null_effects(estimate_matched)) | {"claims": report_frames.claims().assign(controlled=[-3.0, 0.1, 0.1, np.nan], ci_low=[-40.0, -8.0, -8.0, np.nan], ci_high=[25.0, 8.0, 8.0, np.nan])})
     page = first_page(text)
     assert "The result is inconclusive: no clear effect on demand was found." in page and ("bracket" in page) == is_bracket
-    assert "gives a fall of 80.9%" in page and "finds a clear change in 100% of replicates: a fall of 63% on average" in page
+    assert "gives a fall of 80.9%" in page and "finds a clear change in 100% of replicates: a fall of 63% in contacts on average" in page
     can_say = text[text.index("### You can say") : text.index("### You cannot say")].lower()
     assert "no clear effect of being referred was found" in can_say and "which by itself is no evidence of an effect" in can_say
     assert "That the scheme has no effect: an inconclusive result is not evidence of none." in text

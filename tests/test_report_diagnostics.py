@@ -71,7 +71,7 @@ def test_no_gap_reaches_the_reader():
 
 def test_e_values_bear_their_remark():
     text = section()
-    assert "nothing about regression to the mean" in text and "a naive fall of 80 %" in text
+    assert "nothing about regression to the mean" in text and "a naive fall of 80% has" in text
 
 
 def test_the_breakdown_value_is_the_last_bound_before_the_first_that_fails():

@@ -101,7 +101,7 @@ def test_the_share_who_did_not_call_is_divided_into_those_who_would_not_have_and
 def test_a_fall_below_zero_is_called_a_rise():
     null = report_frames.claims().assign(controlled=-3.1, ci_low=-34.2, ci_high=20.1)
     sentence = wording.write_claim(null)
-    assert "no clear fall is left: an estimated rise of 3.1% (interval: a rise of 34.2% to a fall of 20.1%)" in sentence
+    assert "no clear fall is left: an estimated rise of 3.1% in contacts (interval: a rise of 34.2% to a fall of 20.1%)" in sentence
 
 
 def test_an_inconclusive_result_stands_beside_the_naive_fall():
