@@ -36,6 +36,7 @@ DESCRIPTIONS = [
     ("project/*", "Part of the project as it is under version control."),
 ]
 VERSION = "1.2"
+NO_LICENCE = "Whoever owns the project decides: ask the commissioner, named under assurance in project/params.yaml, before passing the pack on, changing or reusing it."
 FORMATS = {".ipynb": "application/x-ipynb+json", ".md": "text/markdown", ".yaml": "application/yaml", ".lock": "text/plain", ".py": "text/x-python", ".j2": "text/plain"}
 
 
@@ -67,7 +68,7 @@ def write_crate(contents: dict[str, bytes], title: str, commit: str, made_on: st
     root["datePublished"] = made_on
     root["version"] = commit
     # RO-Crate asks for a licence; none has been given to this work, and the pack must not invent one.
-    root["license"] = crate.add(ContextEntity(crate, "#licence", properties={"@type": "CreativeWork", "name": "No licence is stated", "description": "Ask the publisher before passing the pack on."}))
+    root["license"] = crate.add(ContextEntity(crate, "#licence", properties={"@type": "CreativeWork", "name": "No licence has been chosen yet", "description": NO_LICENCE}))
     for folder, words in ((RELEASE, "The release, as published."), (PROJECT, "The source, the record of the run and the simulated extracts.")):
         crate.add_dataset(dest_path=f"{folder}/", properties={"name": folder, "description": words})
     for name, content in sorted(contents.items()):
