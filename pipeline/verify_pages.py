@@ -11,6 +11,7 @@ NUMBER = re.compile(r"(?<![\w.,\u2212-])[-\u2212+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:
 NO_NUMBER = re.compile(
     r"\b\d{1,2} (?:January|February|March|April|May|June|July|August|September|October|November|December) \d{4}|fewer than \d+(?! fewer)|[<\u2265\u2264>] ?\d[\d.]*"
 )
+SIGNED_POUNDS = re.compile(r"([-\u2212+])£")
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
@@ -102,12 +103,20 @@ def read_page(content: bytes) -> Page:
 
 
 def read_numbers(text: str) -> list[tuple[float, int, str]]:
-    """Return each number in a text as value, decimals shown (fewer than none where it is rounded to thousands), and its words."""
+    """Return each number in a text as value, decimals shown (fewer than none where it is rounded to thousands), and its words.
+
+    Pounds are rounded to three figures, or written in millions.
+    """
     found = []
-    text = NO_NUMBER.sub(" ", text)
+    text = NO_NUMBER.sub(" ", SIGNED_POUNDS.sub(r"£\1", text.replace("\u2060", "")))
     for match in NUMBER.finditer(text):
         written = match.group().replace(",", "").replace("\u2212", "-").lstrip("+")
-        # Pounds in whole thousands are rounded to thousands.
-        is_thousands = match.group().endswith(",000") and text[: match.start()].endswith("\u00a3")
-        found.append((float(written), -3 if is_thousands else len(written.partition(".")[2]), match.group()))
+        value, decimals = float(written), len(written.partition(".")[2])
+        if text[: match.start()].endswith("£"):
+            digits = written.lstrip("-")
+            if text[match.end() :].startswith(" million"):
+                value, decimals = round(value * 1e6), decimals - 6
+            elif decimals == 0 and len(digits) > 3 and not int(digits[3:]):
+                decimals = 3 - len(digits)
+        found.append((value, decimals, match.group()))
     return found

@@ -198,7 +198,7 @@ def test_numbers_are_read_as_they_are_written(text, numbers):
 def test_a_column_is_explained_by_one_rule_in_all_its_rows():
     """Ratios of log ratios: a row that shows the log itself is wrong, though the number stands in the table."""
     shown = page(tables()["effects"]).replace("<td>0.45</td>", "<td>\u22120.80</td>")
-    (_, _, wrong), _ = verify_numbers(read_page(shown.encode()), {"effects": tables()["effects"]})
+    ((_, _, wrong),) = verify_numbers(read_page(shown.encode()), {"effects": tables()["effects"]})
     assert wrong
 
 
