@@ -5,6 +5,7 @@ the template (Jinja2's `finalize`), so that a value `<script>` stays the words i
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import jinja2
@@ -31,20 +32,29 @@ def escape(value) -> Markup:
     return Markup(SPECIAL.sub(r"\\\1", text))
 
 
-def write_table(table: pd.DataFrame, caption: str, numbers: list[str] | None = None, name: str = "") -> Markup:
-    """Return `table` as a pipe table with its caption; the columns `numbers` are aligned right.
+def write_table(table: pd.DataFrame, caption: str, numbers: Collection[str] = (), name: str = "") -> Markup:
+    """Return `table` as a pipe table with its caption; the columns that are among `numbers` are aligned right.
 
     A table without rows becomes a sentence that says so. The first column is marked as row headings.
     """
     if table.empty:
         return Markup(f"*{escape(caption)}: nothing to show.*")
-    right = set(numbers or [])
     heads = [escape(column) for column in table.columns]
-    rules = ["---:" if column in right else ":---" for column in table.columns]
+    rules = ["---:" if column in numbers else ":---" for column in table.columns]
     rows = [[escape(value) for value in row] for row in table.itertuples(index=False, name=None)]
     lines = [f"| {' | '.join(cells)} |" for cells in [heads, rules, *rows]]
     anchor = f' {{#tbl-{name} row-headings="1"}}' if name else ' {row-headings="1"}'
     return Markup("\n".join(lines) + f"\n\n: {escape(caption)}{anchor}\n")
+
+
+def write_table_if_any(table: pd.DataFrame, caption: str, numbers: Collection[str] = (), name: str = "") -> Markup:
+    """Return `table` as write_table does; empty text where it has no rows, for a template that says what is missing."""
+    return Markup("") if table.empty else write_table(table, caption, numbers, name)
+
+
+def write_tables(shown: dict[str, tuple[pd.DataFrame, str]], numbers: Collection[str] = ()) -> dict[str, Markup]:
+    """Return every table of `shown` (by name: the table and its caption) as Markdown by its name; empty text for those without rows."""
+    return {name: write_table_if_any(table, caption, numbers, name) for name, (table, caption) in shown.items()}
 
 
 def write_figure(path: str, title: str, alt: str) -> Markup:

@@ -14,7 +14,7 @@ from pipeline.audit_verdicts import COLUMNS as VERDICT_COLUMNS
 from pipeline.audit_verdicts import INVALID, NO_EFFECT, verdict_of
 from pipeline.bracket import COLUMNS as BRACKET_COLUMNS
 from pipeline.labels import label, name_design
-from pipeline.markdown import Markup, fill_template, write_list, write_table
+from pipeline.markdown import Markup, fill_template, write_list, write_tables
 from pipeline.report_tables import dash_if_missing, interval_words
 from pipeline.wording import change_of, write_date, write_number, write_p, write_percent, write_ratio
 
@@ -65,7 +65,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "naive": audit_wording.write_naive(audit),
         "apart": audit_wording.write_apart(found["audit_pairs"], found["bracket"], marks.worlds),
         "is_bracket": audit_wording.is_apart(found["bracket"]),
-        "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name) for name, (table, caption) in shown.items()},
+        "table": write_tables(shown, NUMBERS),
     }
     return Markup(fill_template(template, context))
 

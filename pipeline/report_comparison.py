@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline import comparison
 from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, Run
 from pipeline.labels import label
-from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_table
+from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_tables
 from pipeline.report_tables import name_estimate, write_points
 from pipeline.wording import PRIMARY, write_number, write_percent, write_ratio
 
@@ -50,7 +50,7 @@ def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, thresho
         "old": old.name, "new": new.name, "title": "Two runs side by side",
         "summary": write_summary(parameters, main, checks), "why": write_why(parameters, stages),
         "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
-        "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name) for name, (table, caption) in shown.items()},
+        "table": write_tables(shown, NUMBERS),
     }  # fmt: skip
     return Markup(fill_template(read_template("comparison"), context))
 

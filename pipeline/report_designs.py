@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.labels import LABELS, label
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, note_of, write_averted, write_ratio
 from pipeline.wording import PRIMARY, write_number, write_percent
 
@@ -40,7 +40,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
     }
     interval = f"{100 * parameters.effect.confidence:g}% interval"
     written = {
-        name: Markup("") if table.empty else write_table(table.rename(columns={"Interval": interval}), caption, [column for column in table if column in NUMBERS], name)
+        name: write_table_if_any(table.rename(columns={"Interval": interval}), caption, NUMBERS, name)
         for name, (table, caption) in shown.items()
     }
     return Markup(fill_template(template, {"table": written, "parameters": parameters}))

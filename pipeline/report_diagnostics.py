@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.disclosure import control_table
 from pipeline.honest_bounds import last_bound_excluding
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
 from pipeline.robustness import e_value, e_value_of_interval, e_value_remark
 from pipeline.wording import PRIMARY, close_up, write_number, write_p, write_percent
@@ -55,7 +55,7 @@ def write_detectable(tables: dict[str, pd.DataFrame], template: str) -> Markup:
     shown = pd.DataFrame([{"Effect of": NAMES[row.estimand, row.estimator], "Found below": write_number(row.ratio_below, 2), "Found above": write_number(row.ratio_above, 2)} for row in known.itertuples()])
     main = known.set_index(["estimand", "estimator"])["ratio_below"]
     smallest = main.get(("engaged", "complier"), main.get(("referral", "sequential_trials")))
-    return Markup(fill_template(template, {"table": table_of(shown, "Ratios that a test at 5% finds in 80 of 100 such studies", "detectable"), "smallest_fall": write_percent(100 * (1 - smallest), 0)}))
+    return Markup(fill_template(template, {"table": write_table_if_any(shown, "Ratios that a test at 5% finds in 80 of 100 such studies", NUMBERS, "detectable"), "smallest_fall": write_percent(100 * (1 - smallest), 0)}))
 
 
 def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
@@ -70,20 +70,15 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     context = {
         "parameters": parameters,
         "figure": {"honest_bounds": figures.get("honest_bounds", "")},
-        "safety": table_of(show_safety(recorded, threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", "safety"),
+        "safety": write_table_if_any(show_safety(recorded, threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", NUMBERS, "safety"),
         "absent": ", ".join(absent),
-        "bounds": table_of(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", "bounds"),
+        "bounds": write_table_if_any(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", NUMBERS, "bounds"),
         "breakdown": write_breakdown(found["honest_bounds"], parameters.diagnostics.block_months),
         "scored": write_scored(found["score_bootstrap"]),
-        "e_values": table_of(show_e_values(found["e_values"]), "E-values", "e-values"),
+        "e_values": write_table_if_any(show_e_values(found["e_values"]), "E-values", NUMBERS, "e-values"),
         "remark": close_up(e_value_remark(naive_ratio(found["e_values"]))),
     }
     return Markup(fill_template(template, context))
-
-
-def table_of(shown: pd.DataFrame, caption: str, name: str) -> Markup:
-    """Return a table of words as Markdown; empty text where it has no rows."""
-    return Markup("") if shown.empty else write_table(shown, caption, [column for column in shown if column in NUMBERS], name)
 
 
 def show_safety(safety: pd.DataFrame, threshold: int) -> pd.DataFrame:

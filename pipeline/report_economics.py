@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline import economics_wording as words
 from pipeline.contact_hours import EVERYONE, REFERRED, find_hours
 from pipeline.labels import label
-from pipeline.markdown import Markup, fill_template, write_list, write_table
+from pipeline.markdown import Markup, fill_template, write_list, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words
 from pipeline.wording import write_number, write_percent
 
@@ -41,25 +41,25 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "hours": words.write_hours(hours, months, confidence),
         "basis": words.write_basis(hours, percent_timed),
         "limits": words.write_limits(hours, tables.get("model_checks", pd.DataFrame())),
-        "hours_table": table_of(show_hours(hours, parameters.disclosure.threshold), f"Officer hours averted in {months} months, by the controlled estimate; minus means more hours, intervals of {confidence}", "officer-hours"),
+        "hours_table": write_table_if_any(show_hours(hours, parameters.disclosure.threshold), f"Officer hours averted in {months} months, by the controlled estimate; minus means more hours, intervals of {confidence}", NUMBERS, "officer-hours"),
         "contact_hours": words.write_contact_hours(found["contact_hours"]),
         "contact_hours_figure": figures.get("contact_hours", "") if has_channels else "",
-        "contact_hours_table": table_of(show_contact_hours(found["contact_hours"], parameters.disclosure.threshold), "Officer hours per contact of the referred in the year before referral, and of everyone; attended is a share of everyone's contacts", "contact-hours"),
+        "contact_hours_table": write_table_if_any(show_contact_hours(found["contact_hours"], parameters.disclosure.threshold), "Officer hours per contact of the referred in the year before referral, and of everyone; attended is a share of everyone's contacts", NUMBERS, "contact-hours"),
         "missing": words.write_missing(hours, costs, results),
-        "costs_table": table_of(show_costs(costs, parameters.economics.price_year), "Prices and costs, each with range, year and source", "costs"),
+        "costs_table": write_table_if_any(show_costs(costs, parameters.economics.price_year), "Prices and costs, each with range, year and source", NUMBERS, "costs"),
         "is_drawn": "share_above_1" in set(results["measure"]) if len(results) else False,
         "ratio": words.write_ratio_sentence(results, confidence),
-        "results_table": table_of(show_results(results), f"Benefits and costs in prices of {parameters.economics.price_year}; the intervals hold {confidence} of the simulated draws", "benefit-cost"),
+        "results_table": write_table_if_any(show_results(results), f"Benefits and costs in prices of {parameters.economics.price_year}; the intervals hold {confidence} of the simulated draws", NUMBERS, "benefit-cost"),
         "volunteers": words.write_volunteers(costs, results),
         "assumptions": words.write_assumptions(parameters.economics, months),
         "sources": write_sources(found["published_hours"]),
         "scope": words.write_scope(tables.get("attrition", pd.DataFrame()), hours),
         "switching": words.write_switching(found["switching_values"], results),
-        "switching_table": table_of(show_switching(found["switching_values"]), "At which value of an input benefit equals cost, the others as they are", "switching"),
+        "switching_table": write_table_if_any(show_switching(found["switching_values"]), "At which value of an input benefit equals cost, the others as they are", NUMBERS, "switching"),
         "tornado_figure": figures.get("tornado", "") if has_tornado else "",
-        "tornado_table": table_of(show_tornado(found["tornado"]), "The benefit-cost ratio with one input at either end of its range, the others as they are", "tornado"),
+        "tornado_table": write_table_if_any(show_tornado(found["tornado"]), "The benefit-cost ratio with one input at either end of its range, the others as they are", NUMBERS, "tornado"),
         "published": words.write_published(found["published_hours"], parameters.claim.months, is_simulated),
-        "published_table": table_of(show_published(found["published_hours"]), "Hours as published for the scheme, and what they come to for each client and contact", "published-hours"),
+        "published_table": write_table_if_any(show_published(found["published_hours"]), "Hours as published for the scheme, and what they come to for each client and contact", NUMBERS, "published-hours"),
     }
     return Markup(fill_template(template, context))
 
@@ -73,11 +73,6 @@ def write_sources(published: pd.DataFrame) -> Markup:
 def write_share(percent: float) -> str:
     """Return a percentage without decimals."""
     return write_percent(percent, 0)
-
-
-def table_of(shown: pd.DataFrame, caption: str, name: str) -> Markup:
-    """Return a table of words as Markdown; empty text where it has no rows."""
-    return Markup("") if shown.empty else write_table(shown, caption, numbers=[column for column in shown if column in NUMBERS], name=name)
 
 
 def show_hours(hours: pd.DataFrame, threshold: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Builds on pipeline.maryland (the level), pipeline.wording and pipeline.markdown.
 import pandas as pd
 
 from pipeline.maryland import HIGHEST, level_of
-from pipeline.markdown import Markup, escape, write_table
+from pipeline.markdown import Markup, escape, write_table_if_any
 from pipeline.wording import write_against, write_beside
 
 MEANINGS = {0: "nothing could be estimated", 1: "a count before and after, or of two groups, without adjustment", 2: "an adjusted comparison that was not shown to be alike", 3: "a comparison group, followed before and after and shown to be alike"}
@@ -38,7 +38,7 @@ def show_strength(maryland: pd.DataFrame) -> Markup:
     """Return one row per level, those out of reach together: what it asks, whether it is met, and by which values."""
     levels = maryland["level"].clip(upper=HIGHEST + 1)
     rows = [{"Level, and what it asks": f"{' and '.join(map(str, sorted(set(group['level']))))}: {join_asks(group)}", "Here": judge_level(group), "Shown by": list_values(group)} for _, group in maryland.groupby(levels)]
-    return Markup("") if not rows else write_table(pd.DataFrame(rows), "Strength of evidence: levels of the Maryland scale, and what this run has of each", name="maryland")
+    return write_table_if_any(pd.DataFrame(rows), "Strength of evidence: levels of the Maryland scale, and what this run has of each", name="maryland")
 
 
 def join_asks(group: pd.DataFrame) -> str:

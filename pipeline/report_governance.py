@@ -11,7 +11,7 @@ from pipeline.checklists import COLUMNS as CHECKLIST_COLUMNS
 from pipeline.checklists import MET, NOT_MET, PERSON, count_met, reached_level, split_pointers
 from pipeline.governance import ASSUMPTIONS, DATA, DECISIONS
 from pipeline.labels import label, name_design, word_level
-from pipeline.markdown import Markup, escape, fill_template, write_table
+from pipeline.markdown import Markup, escape, fill_template, write_table, write_table_if_any
 from pipeline.plan_ledger import COLUMNS as LEDGER_COLUMNS
 from pipeline.report_tables import count_words
 from pipeline.wording import write_date, write_number, write_ratio
@@ -56,7 +56,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
         ],
         "assumptions_day": write_day(found["assumptions"]["made_on"]), "decisions_day": write_day(found["decisions"]["decided_on"]),
         "standing": write_standing(found["assurance"]),
-        "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name.replace("_", "-")) for name, (table, caption) in shown.items()},
+        "table": {name: write_table_if_any(table, caption, NUMBERS, name.replace("_", "-")) for name, (table, caption) in shown.items()},
     }  # fmt: skip
     return Markup(fill_template(template, context))
 
@@ -228,7 +228,7 @@ def write_ledger(tables: dict[str, pd.DataFrame], template: str) -> Markup:
         "has_ledger": "plan_ledger" in tables,
         "n": len(ledger),
         "answers": write_planned(planned),
-        "table": Markup("") if ledger.empty else write_table(show_ledger(ledger), "Parameters of this run that differ from the plan or from the last commit", [column for column in show_ledger(ledger) if column in NUMBERS], "plan-ledger"),
+        "table": write_table_if_any(show_ledger(ledger), "Parameters of this run that differ from the plan or from the last commit", NUMBERS, "plan-ledger"),
     }))  # fmt: skip
 
 

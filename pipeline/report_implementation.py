@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.implementation import DAYS_TO_CONTACT, EVERYONE, MONTHS_OF_SUPPORT, OPEN, UNKNOWN, control_closures, control_delays, control_durations, control_referral_counts
 from pipeline.implementation_claims import control_implementation_claims
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.mentors import control_mentors
 from pipeline.report_moderators import name_level
 from pipeline.report_tables import dash_if_missing
@@ -84,7 +84,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "claims": (show_claims(found["implementation_claims"]), "Published figures on how the scheme was carried out, and the same counts on these extracts"),
     }
     return Markup(fill_template(template, {
-        "table": {name: table_of(table, caption, f"implementation-{name}") for name, (table, caption) in shown.items()},
+        "table": {name: write_table_if_any(table, caption, NUMBERS, f"implementation-{name}") for name, (table, caption) in shown.items()},
         "figure": {name: figures.get(name, "") for name in ("referrals", "contact_delays", "mentors")},
         "gaps": [GAPS[gap] for gap in gaps],
         "has_register": "register" not in gaps,
@@ -99,11 +99,6 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "threshold": threshold,
         "last_day": write_date(study.contacts_to),
     }))  # fmt: skip
-
-
-def table_of(shown: pd.DataFrame, caption: str, name: str) -> Markup:
-    """Return a table of words as Markdown; empty text where it has no rows."""
-    return Markup("") if shown.empty else write_table(shown, caption, [column for column in shown if column in NUMBERS], name)
 
 
 def count_words(count) -> str:

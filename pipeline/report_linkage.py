@@ -13,7 +13,7 @@ from pipeline.disclosure_rates import control_shares, control_unlinkables
 from pipeline.figures_linkage import NOTABLE, name_level
 from pipeline.labels import label
 from pipeline.linkage_comparison import control_comparison
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_tables
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_difference, write_share
 from pipeline.report_uncertainty import NUMBERS as UNCERTAINTY_NUMBERS
 from pipeline.report_uncertainty import show_calibration
@@ -78,7 +78,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "unlinkable": write_unlinkable(found["unlinkables"], weight_of(parameters.linkage.accept_from)),
         "notable": f"{NOTABLE:g}",
         "review": write_review(found["clerical_review"]),
-        "table": write_tables(found, parameters),
+        "table": write_tables(list_tables(found, parameters), [*NUMBERS, *UNCERTAINTY_NUMBERS]),
     }
     return Markup(fill_template(template, context))
 
@@ -96,10 +96,10 @@ def weight_of(probability: float) -> float:
     return math.inf if probability >= 1 else -math.inf if probability <= 0 else math.log2(probability / (1 - probability))
 
 
-def write_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, Markup]:
-    """Return the section's tables as Markdown by name; empty text for one without rows."""
+def list_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, tuple[pd.DataFrame, str]]:
+    """Return the section's tables in words with their captions, by name."""
     threshold = parameters.disclosure.threshold
-    shown = {
+    return {
         "match_levels": (show_match_levels(found["match_levels"]), "What the model learnt: m and u of each level, and the bits it adds to a pair"),
         "match_examples": (show_examples(found["match_examples"], parameters.linkage.accept_from), "Made-up pairs and what becomes of them"),
         "link_thresholds": (show_thresholds(found["link_thresholds"], found["link_thresholds_truth"], threshold), "Precision, recall and F1 of contacts under other thresholds"),
@@ -110,7 +110,6 @@ def write_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, Markup
         "record": (list_record(found, parameters), "Algorithmic transparency record"),
         "guild": (list_guild(found, parameters), "GUILD: what those who use linked data should know"),
     }  # fmt: skip
-    return {name: Markup("") if table.empty else write_table(table, caption, numbers=[column for column in table if column in NUMBERS or column in UNCERTAINTY_NUMBERS], name=name) for name, (table, caption) in shown.items()}
 
 
 def show_match_levels(match_levels: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import math
 import pandas as pd
 from scipy.stats import norm
 
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
 from pipeline.wording import write_number, write_p
 
@@ -42,14 +42,9 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "has_failed": tables["model_checks"]["passed"].eq(False).fillna(False).any() if "model_checks" in tables else False,
         "people_at_least": parameters.subgroups.people_at_least,
         "figure": figures.get("subgroups", ""),
-        "tests": table_of(show_tests(groups), "Whether the groups of a characteristic differ: interaction tests (Wald, with Welch's correction for small groups), and the same corrected for their number (Holm)", "subgroup-tests"),
-        "groups": table_of(show_subgroups(subgroups, parameters.disclosure.threshold), "The effect of being referred in groups named beforehand; exploratory", "subgroups"),
+        "tests": write_table_if_any(show_tests(groups), "Whether the groups of a characteristic differ: interaction tests (Wald, with Welch's correction for small groups), and the same corrected for their number (Holm)", NUMBERS, "subgroup-tests"),
+        "groups": write_table_if_any(show_subgroups(subgroups, parameters.disclosure.threshold), "The effect of being referred in groups named beforehand; exploratory", NUMBERS, "subgroups"),
     }))  # fmt: skip
-
-
-def table_of(shown: pd.DataFrame, caption: str, name: str) -> Markup:
-    """Return a table of words as Markdown; empty text where it has no rows."""
-    return Markup("") if shown.empty else write_table(shown, caption, [column for column in shown if column in NUMBERS], name)
 
 
 def name_level(level: str) -> str:

@@ -6,7 +6,7 @@ Builds on pipeline.disclosure (control of the tables), pipeline.report_tables, p
 import pandas as pd
 
 from pipeline.disclosure import control_table
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_tables
 from pipeline.report_tables import dash_if_missing, interval_words
 from pipeline.wording import write_number, write_p, write_percent, write_ratio
 
@@ -40,7 +40,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "has_engaged": len(summary) > 0 and summary["estimand"].eq("engaged").any(),
         "figure": figures,
         "parameters": parameters,
-        "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name) for name, (table, caption) in shown.items()},
+        "table": write_tables(shown, NUMBERS),
     }
     return Markup(fill_template(template, context))
 

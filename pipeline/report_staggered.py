@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.disclosure import control_table
 from pipeline.labels import label
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, interval_words, write_ratio
 from pipeline.wording import PRIMARY, name_direction, write_change, write_interval, write_number, write_p
 
@@ -77,7 +77,7 @@ def write_section(staggered_effects: pd.DataFrame, figure: str, parameters, temp
         "figure": figure,
         "pre_trend": write_pre_trend(main, parameters.pass_marks.pre_trend_p_at_least),
         "table": {
-            name: Markup("") if table.empty else write_table(table.rename(columns={"Interval": interval}), caption, [column for column in table if column in NUMBERS], f"staggered_{name}")
+            name: write_table_if_any(table.rename(columns={"Interval": interval}), caption, NUMBERS, f"staggered_{name}")
             for name, (table, caption) in shown.items()
         },
     }

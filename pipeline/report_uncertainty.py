@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.disclosure import control_table
 from pipeline.disclosure_rates import control_calibration, control_missed
-from pipeline.markdown import Markup, fill_template, write_table
+from pipeline.markdown import Markup, fill_template, write_tables
 from pipeline.missed_links import ESTIMATE, MEASURED, NEARER_END
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio, write_share
 from pipeline.wording import write_number, write_percent
@@ -39,7 +39,7 @@ def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
         "carried": write_carried(uncertainty),
         "overturn": write_overturn(found["recall_to_overturn"]),
         "below": write_below(found["missed_links"]),
-        "table": {name: Markup("") if table.empty else write_table(table, caption, [column for column in table if column in NUMBERS], name) for name, (table, caption) in shown.items()},
+        "table": write_tables(shown, NUMBERS),
     }
     return Markup(fill_template(template, context))
 
