@@ -1,4 +1,4 @@
-"""What a file says, so that it can be searched: the text of pages, notebooks, tables and pictures' and PDFs' hidden parts.
+"""What a file says, so that it can be searched: the text of pages, notebooks, tables and PDFs, and pictures' hidden parts.
 
 A page is read both as it is written and without its tags, because a name may stand in two cells; a notebook's strings
 are decoded first, because `\\n` would grow onto the next word. The drawn part of a picture cannot be read: figures are
@@ -6,7 +6,9 @@ drawn from the controlled tables, which are searched.
 """
 
 import base64
+import csv
 import html
+import io
 import json
 import re
 import struct
@@ -18,7 +20,13 @@ PNG = b"\x89PNG\r\n\x1a\n"
 # The chunks of a PNG in which programs leave words; the pixels, IDAT, are passed over.
 PNG_TEXT = {b"tEXt", b"iTXt", b"zTXt", b"eXIf"}
 XML = (b"<?xpacket", b"<x:", b"<?xml")
+ELEMENT = re.compile(r"</?[\w:.-]+")
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
+TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL | re.IGNORECASE)
+ROW = re.compile(r"<tr\b.*?(?=<tr\b|</table>)", re.DOTALL | re.IGNORECASE)
+CELL = re.compile(r"<t[hd]\b[^>]*>(.*?)(?=<t[hd]\b|</t|$)", re.DOTALL | re.IGNORECASE)
+# What a column of keys is headed by, as its last word.
+KEY_HEADING = re.compile(r"(?:^|[\W_])(?:ids?|refs?|reference|urn|key)$", re.IGNORECASE)
 PDF_STRING = re.compile(rb"\((?:[^()\\]|\\.)*\)|<[0-9A-Fa-f\s]{4,}>", re.DOTALL)
 
 
@@ -104,13 +112,20 @@ def unpack_parts(chunk: bytes) -> list[bytes]:
 
 
 def read_pdf(content: bytes) -> str:
-    """Return a PDF's own words outside its packed pages: metadata, bookmarks, alternative texts.
+    """Return what a PDF's pages say, and its words outside them: metadata, bookmarks, alternative texts.
 
-    Set type is stored as numbers of drawn letters and is not read: the page made from the same source is.
+    What begins like a PDF and has no end has no pages. Elements of the metadata are passed over, what they hold is not.
     """
-    described = [match.group(1) for match in STREAM.finditer(content) if match.group(1).lstrip().startswith(XML)]
+    described = [ELEMENT.sub(" ", decode(match.group(1))) for match in STREAM.finditer(content) if match.group(1).lstrip().startswith(XML)]
     strings = [read_pdf_string(string) for string in PDF_STRING.findall(STREAM.sub(b"", content))]
-    return "\n".join([*strings, *(read_page(decode(xml)) for xml in described)])
+    return "\n".join([*(read_pages(content) if b"startxref" in content else []), *strings, *map(html.unescape, described)])
+
+
+def read_pages(content: bytes) -> list[str]:
+    """Return the text of each page of a whole PDF."""
+    from pypdf import PdfReader  # takes a third of a second to import
+
+    return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
 
 
 def read_pdf_string(string: bytes) -> str:
@@ -121,3 +136,20 @@ def read_pdf_string(string: bytes) -> str:
     else:
         raw = re.sub(rb"\\(.)", rb"\1", string[1:-1], flags=re.DOTALL)
     return raw[2:].decode("utf-16-be", errors="replace") if raw.startswith(b"\xfe\xff") else decode(raw)
+
+
+def read_keys(name: str, text: str) -> set[str]:
+    """Return the cells below headings such as "client_id" in what the file `name` says: of a CSV table, and of the tables of pages and notebooks."""
+    tables = [list(csv.reader(text.splitlines()))] if name.endswith(".csv") else []
+    tables += [[[html.unescape(TAG.sub("", cell)) for cell in CELL.findall(row)] for row in ROW.findall(table)] for table in TABLE.findall(text)]
+    return {cell for rows in tables for cell in cells_below(rows)}
+
+
+def cells_below(rows: list[list[str]]) -> list[str]:
+    """Return the cells of `rows` that stand below a heading of a key, whichever row holds it."""
+    found: list[str] = []
+    headed: set[int] = set()
+    for row in rows:
+        found += [row[place].strip() for place in headed if place < len(row)]
+        headed |= {place for place, cell in enumerate(row) if KEY_HEADING.search(cell.strip())}
+    return found

@@ -1,9 +1,10 @@
-"""Does a text that is about to leave hold anybody's details? Whole details are looked for, never single names.
+"""Does a text that is about to leave hold anybody's details? Whole details, and single names that are no word of the project.
 
 A text and the details are made alike first: accents and apostrophes dropped, capitals, words cut at anything that is
 no letter or digit, street words shortened (pipeline.cleaning, on which this builds). Dates, phones and postcodes are
 found by their shape, however they are written, and looked up; names, addresses and keys are looked up as runs of
-words, and only where their first two words begin a detail, which stays fast for a hundred thousand people.
+words, and only where their first two words begin a detail, which stays fast for a hundred thousand people. A forename
+or surname alone counts where it begins with a capital and the project itself never writes it (pipeline.leak_words).
 """
 
 import re
@@ -22,8 +23,14 @@ WORD = re.compile(r"[^\W_]+")
 APOSTROPHES = re.compile("['\u2019\u2018`\u00b4\u02bc]")
 # Details of fewer letters and digits would be found by chance.
 LEAST_LENGTH = 6
-# Shorter keys of digits alone are also counts: they must stand behind a word such as "client".
+# Shorter keys of digits alone are also counts: they must stand behind a word such as "client", or in a column of keys.
 LEAST_DIGITS = 9
+# Shorter single names stand anywhere by chance.
+LEAST_LETTERS = 3
+SINGLE = "single name"
+# Coded columns: what many records share there is published as a group's name. A value of fewer records never is.
+CODES = ["channel", "service", "opening_code", "closing_code", "grade", "role", "referral_source", "primary_need", "closure_reason"]
+LEAST_RECORDS = 10
 NUMBERED = re.compile(r"(?:ID|IDS|CLIENT|CONTACT|INCIDENT|NOMINAL|REFERRAL|MENTOR|PERSON|REF|REFERENCE|NO|NUMBER|KEY)[\s\"':=#.()_-]{1,6}(\d+)\b")
 MONTHS = {name: number for number, names in enumerate(
     ["JAN JANUARY", "FEB FEBRUARY", "MAR MARCH", "APR APRIL", "MAY", "JUN JUNE", "JUL JULY", "AUG AUGUST", "SEP SEPT SEPTEMBER", "OCT OCTOBER", "NOV NOVEMBER", "DEC DECEMBER"], 1
@@ -41,22 +48,30 @@ POSTCODE = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d[A-Z0-9]?)[\s_-]{0,3}(\d[A-Z]{
 
 @dataclass
 class Details:
-    """What no text may hold: dates, phones and postcodes by value; other details as words, by the kinds they are of."""
+    """What no text may hold: dates, phones and postcodes by value; other details as words, by the kinds they are of.
+
+    `names` are single forenames and surnames, told from the project's own `words`; `keys` are all keys as they stand.
+    """
 
     dates: set[date] = field(default_factory=set)
     phones: set[str] = field(default_factory=set)
     postcodes: set[str] = field(default_factory=set)
     runs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     lengths: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    names: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
 
 
-def personal_details(tables: list[pd.DataFrame]) -> Details:
+def personal_details(tables: list[pd.DataFrame], words: set[str] | None = None) -> Details:
     """Return what no text may hold, from the personal tables of an evaluation.
 
-    Kinds: name (forename and surname in either order), date of birth, phone, postcode, address, key (of a client, contact,
-    incident, referral, mentor or person). Names, addresses and keys of fewer than six letters and digits are left out.
+    Kinds: name (forename and surname in either order), single name, date of birth, phone, postcode, address, key (of a client,
+    contact, incident, referral, mentor or person). Names, addresses and keys of fewer than six letters and digits are left
+    out, single names of fewer than three letters too. `words` are the project's own (project_words); without them single
+    names are not looked for. The codes that many records share are words as well.
     """
-    details = Details()
+    details = Details(words=set(words or ()))
     for table in tables:
         if "date_of_birth" in table:
             days = pd.to_datetime(pd.Series(table["date_of_birth"].dropna().unique()), errors="coerce", format="ISO8601").dropna()
@@ -65,12 +80,29 @@ def personal_details(tables: list[pd.DataFrame]) -> Details:
         details.postcodes |= {"".join(WORD.findall(value.upper())) for value in distinct(table, "postcode")}
         add_runs(details, "address", distinct(table, "address"))
         for key in KEYS:
-            add_runs(details, "key", distinct(table, key))
-        if {"forename", "surname"} <= set(table.columns):
-            pairs = table[["forename", "surname"]].dropna().drop_duplicates().astype(str)
-            add_runs(details, "name", [*(pairs["forename"] + " " + pairs["surname"]), *(pairs["surname"] + " " + pairs["forename"])])
+            keys = distinct(table, key)
+            add_runs(details, "key", keys)
+            details.keys |= set(keys)
+        add_names(details, table, words is not None)
+        details.words |= {part for value in shared_codes(table) for word in WORD.findall(fold(value)) for part in (word, word.lower())}
     details.phones.discard("")
     return details
+
+
+def add_names(details: Details, table: pd.DataFrame, are_alone: bool) -> None:
+    """Add the forenames and surnames of `table` to `details`: together, and each word of them where `are_alone`."""
+    if {"forename", "surname"} <= set(table.columns):
+        pairs = table[["forename", "surname"]].dropna().drop_duplicates().astype(str)
+        add_runs(details, "name", [*(pairs["forename"] + " " + pairs["surname"]), *(pairs["surname"] + " " + pairs["forename"])])
+    if are_alone:
+        names = {name for column in ("forename", "surname") for value in distinct(table, column) for name in WORD.findall(fold(value).upper())}
+        details.names |= {name for name in names if name.isalpha() and len(name) >= LEAST_LETTERS}
+
+
+def shared_codes(table: pd.DataFrame) -> list[str]:
+    """Return the values of coded columns that as many records share as are published together."""
+    counts = [table[column].value_counts() for column in CODES if column in table]
+    return [str(value) for count in counts for value in count.index[count >= LEAST_RECORDS]]
 
 
 def distinct(table: pd.DataFrame, column: str) -> list[str]:
@@ -129,7 +161,7 @@ def find_details(text: str, details: Details, ordinary: set[str] = frozenset()) 
     found = {("date of birth", str(day)) for day in find_dates(upper) if day in details.dates}
     found |= {("postcode", "".join(parts)) for parts in POSTCODE.findall(upper) if "".join(parts) in details.postcodes}
     found |= {("phone", phone) for match in PHONE.findall(upper) for phone in split_phones(match) if phone in details.phones}
-    return found | find_runs(plain, details, ordinary) | {("key", key) for key in NUMBERED.findall(upper) if "key" in details.runs.get(key, ())}
+    return found | find_runs(plain, details, ordinary) | find_single_names(plain, details) | {("key", key) for key in NUMBERED.findall(upper) if "key" in details.runs.get(key, ())}
 
 
 def find_dates(upper: str) -> set[date]:
@@ -169,6 +201,17 @@ def find_runs(plain: str, details: Details, ordinary: set[str]) -> set[tuple[str
                 if kind != "name" or is_name(written[place : place + length], ordinary):
                     found.add((kind, run))
     return found
+
+
+def find_single_names(plain: str, details: Details) -> set[tuple[str, str]]:
+    """Return the forenames and surnames in a folded text that begin with a capital and are no word of the project's own.
+
+    A word wholly in capitals must stand so in the project, any other in whatever letters.
+    """
+    if not details.names:
+        return set()
+    written = {word for word in set(WORD.findall(plain)) if word[0].isupper() and word.upper() in details.names}
+    return {(SINGLE, word.upper()) for word in written if (word if word.isupper() else word.lower()) not in details.words}
 
 
 def is_name(written: list[str], ordinary: set[str]) -> bool:

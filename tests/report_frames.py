@@ -182,7 +182,7 @@ def validation_results() -> pd.DataFrame:
     """Return one rule passed and one warning."""
     rows = [
         ("contacts", "contact_id is unique", "A repeated key counts a contact twice.", "critical", True, 0, 101000),
-        ("contacts", "postcode is a UK postcode", "Unusable postcodes cost links.", "warning", False, 812, 101000),
+        ("contacts", "postcode is a UK postcode", "Postcodes that cannot be read cost links.", "warning", False, 812, 101000),
     ]
     return pd.DataFrame(rows, columns=["table", "rule", "reason", "severity", "passed", "n_unexpected", "n_rows"])
 

@@ -2,15 +2,19 @@
 
 import functools
 import re
+from pathlib import Path
 
 import pytest
 import report_worlds
 from percentages import baseless
 from report_notebook import make_report
 
+from pipeline.leak_words import project_words
+from pipeline.leaks import Details, find_details
 from pipeline.params import check_params, load_sections
 
 PARAMS = check_params(load_sections())
+OWN_WORDS = project_words(Path(__file__).parent.parent)
 NEVER_WORDED = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|inf|-inf|<NA>|NA|undefined)(?![\w.])")
 # What a value that is missing leaves in a sentence: a space before a stop, empty brackets, two stops, a preposition with nothing after it.
 HOLES = re.compile(r" [.,;:](?=\s|$)|\(\)|,,|;;|(?<!\.)\.\.(?!\.)|\b(of|by|to|from|between|and) [.,;)]")
@@ -53,6 +57,21 @@ def test_a_report_is_whole_in_every_world(name):
 def test_every_percentage_of_a_report_says_of_what_it_is(name):
     text = text_of(name)
     assert "%" in text and baseless(text) == [] and re.findall(r".{30}\d %", text) == []
+
+
+class Everybody(set):
+    """Names of people among whom every word is somebody's."""
+
+    def __contains__(self, word):
+        return word.isalpha() and len(word) >= 3
+
+
+@pytest.mark.parametrize("name", report_worlds.WORLDS)
+def test_a_report_is_written_in_the_projects_own_words(name):
+    """So that nothing in it is taken for a single name (pipeline.leak_words), whatever people in somebody's extracts are called."""
+    everybody = Details(names=Everybody({"ANY"}), words=OWN_WORDS)
+    assert {word for _, word in find_details(text_of(name), everybody)} == set()
+    assert find_details("Asked by Quattlebaum.", everybody) == {("single name", "QUATTLEBAUM")}
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
