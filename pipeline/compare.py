@@ -2,7 +2,8 @@
 
 A run is a commit, a branch, the name of a `dvc exp`, or `workspace`, the files as they lie here. Without arguments the last
 commit is set beside the workspace; with one, that run beside the workspace. What is read of a run was published: its
-controlled tables and metrics, from DVC's cache or from reports/, its parameters and dvc.lock.
+controlled tables and metrics, from DVC's cache or from reports/, its parameters and dvc.lock. The page is searched for
+personal details like everything else under reports/, and the last one stays where it holds any.
 """
 
 import io
@@ -19,15 +20,18 @@ from pipeline.comparison import Run, compare_effects
 from pipeline.errors import InputError, run_command
 from pipeline.figures import finish_figure
 from pipeline.figures_comparison import draw_moves
+from pipeline.leak_check import load_details
+from pipeline.leak_search import public_text, search_files
 from pipeline.params import check_params, load_sections
 from pipeline.rendering import render_html
 from pipeline.report import BANNER
 from pipeline.report_comparison import name_moves, write_page
-from pipeline.tables import project_root, report_path
+from pipeline.tables import project_root, replace_file, report_path
 
 WORKSPACE = "workspace"
 TABLES = ("effects", "claims", "decomposition", "model_checks", "link_quality", "demonstration")
 PAGE = "comparison.html"
+FOOTER = "Made by the pipeline from the tables that each run published; every number stands there or is the difference of two."
 
 
 def read_workspace(root: Path) -> Run:
@@ -57,7 +61,7 @@ def read_revision(root: Path, name: str) -> Run:
         tables = {table: read_csv(files.read_text(f"reports/tables/{table}.csv")) for table in TABLES if files.exists(f"reports/tables/{table}.csv")}
     except (OSError, KeyError, ValueError):
         raise InputError(f"{name}: its tables are not in DVC's cache here. Make them with `dvc exp run`, or `git checkout {name}` and `dvc repro`.") from None
-    return Run(name, sections, stages, tables, metrics)
+    return Run(name if commit.startswith(name) else f"{name} ({commit[:7]})", sections, stages, tables, metrics)
 
 
 def find_commit(root: Path, name: str) -> str:
@@ -83,8 +87,8 @@ def read_run(root: Path, name: str) -> Run:
     return read_workspace(root) if name == WORKSPACE else read_revision(root, name)
 
 
-def write_comparison(old: Run, new: Run, path: Path, threshold: int) -> None:
-    """Write the page of two runs to `path`."""
+def make_comparison(old: Run, new: Run, threshold: int) -> bytes:
+    """Return the page of two runs."""
     moves = compare_effects(old, new)
     picture = finish_figure("comparison", "", draw_moves(name_moves(moves), old.name, new.name))
     is_simulated = any(len(run.tables.get("demonstration", ())) for run in (old, new))
@@ -93,8 +97,8 @@ def write_comparison(old: Run, new: Run, path: Path, threshold: int) -> None:
         figures.mkdir()
         (figures / picture.file).write_bytes(picture.png)
         page = Path(folder) / PAGE
-        render_html(write_page(old, new, moves, picture.alt, threshold), Path(folder), page, "Two runs side by side", BANNER if is_simulated else "")
-        path.write_bytes(page.read_bytes())
+        render_html(write_page(old, new, moves, picture.alt, threshold), Path(folder), page, "Two runs side by side", BANNER if is_simulated else "", FOOTER)
+        return page.read_bytes()
 
 
 def compare(names: list[str]) -> None:
@@ -103,8 +107,10 @@ def compare(names: list[str]) -> None:
         raise InputError("Usage: python -m pipeline.compare [OLD] [NEW], for example HEAD six-months.")
     root = project_root()
     old, new = (read_run(root, name) for name in [*names, *["HEAD", WORKSPACE][len(names) :]])
+    content = make_comparison(old, new, check_params(load_sections("disclosure")).disclosure.threshold)
+    InputError.collect(search_files({f"reports/{PAGE}": content}, load_details(root), public_text()))
     path = report_path(PAGE)
-    write_comparison(old, new, path, check_params(load_sections("disclosure")).disclosure.threshold)
+    replace_file(path, lambda temporary: temporary.write_bytes(content))
     print(f"{path.relative_to(root)} written: {old.name} beside {new.name}.")
 
 

@@ -15,13 +15,14 @@ import typst
 from pipeline.markdown import TEMPLATES
 
 READER = "markdown-raw_html-raw_tex-raw_attribute-tex_math_dollars-citations-smart-native_divs-native_spans-yaml_metadata_block-example_lists"
+FOOTER = "Made by the pipeline from the tables under reports/tables; every number stands there."
 
 
-def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "") -> None:
-    """Write `markdown` as one self-contained HTML page; `folder` holds figures/."""
+def render_html(markdown: str, folder: Path, path: Path, title: str, banner: str = "", footer: str = FOOTER) -> None:
+    """Write `markdown` as one self-contained HTML page; `folder` holds figures/, `footer` says where the numbers stand."""
     arguments = ["--standalone", "--wrap=none", "--embed-resources", "--section-divs", "--toc", "--toc-depth=2", f"--template={TEMPLATES / 'report.html'}"]
     arguments += [f"--css={TEMPLATES / 'report.css'}", f"--lua-filter={TEMPLATES / 'html.lua'}", f"--resource-path={folder}"]
-    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", *([f"--metadata=banner:{banner}"] if banner else [])]
+    arguments += ["--metadata=lang:en-GB", f"--metadata=pagetitle:{title}", f"--metadata=footer:{footer}", *([f"--metadata=banner:{banner}"] if banner else [])]
     pypandoc.convert_text(markdown, "html5", format=READER, extra_args=arguments, outputfile=str(path))
 
 

@@ -12,7 +12,7 @@ from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, Run
 from pipeline.labels import label
 from pipeline.markdown import Markup, fill_template, read_template, write_figure, write_tables
 from pipeline.report_tables import name_estimate, write_points
-from pipeline.wording import PRIMARY, write_number, write_percent, write_ratio
+from pipeline.wording import PRIMARY, write_number, write_ratio
 
 VERDICTS = {BEYOND: "beyond it", WITHIN: "within it", SAME: "no change", ONE_SIDED: "in one run only", "": "no interval"}
 MAIN = ["naive", "sequential_trials", "complier", "lagged_outcome"]
@@ -20,8 +20,8 @@ NUMBERS = {"Old", "New", "Ratio times", "Change"}
 
 
 def write_part(value) -> str:
-    """Return percentage points without their unit, which the caption names."""
-    return f"{value:.1f}".replace("-", "\u2212")
+    """Return percent or percentage points without their unit, which the caption names."""
+    return write_number(value, 1)
 
 
 def name_moves(moves: pd.DataFrame) -> pd.DataFrame:
@@ -41,27 +41,29 @@ def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, thresho
         "stages": (show_stages(stages), "Stages with a cause to run again, and the cause"),
         "effects": (show_moves(main, write_ratio, "ratio"), "Main estimates, all police contacts"),
         "others": (show_moves(others.assign(name=[f"{label('outcome', row.outcome)}: {name_estimate(row)}" for row in others.itertuples()]), write_ratio, "ratio"), "Other estimates that moved beyond sampling error, or stand in one run only"),
-        "claims": (show_moves(claims.assign(name=[f"{row.claim.capitalize()}, {row.figure}" for row in claims.itertuples()]), write_percent, "points"), "The published figures, counted again"),
+        "claims": (show_moves(claims.assign(name=[f"{row.claim.capitalize()}, {row.figure}" for row in claims.itertuples()]), write_part, "points"), "The published figures, counted again, in percent"),
         "parts": (show_moves(parts.assign(name=[label("part", part) for part in parts["part"]]), write_part, "points"), "Parts of the fall as published, in percentage points"),
         "checks": (show_checks(checks), "Checks that changed"),
         "people": (show_people(people, threshold), "People, rounded"),
     }
     context = {
         "old": old.name, "new": new.name, "title": "Two runs side by side",
-        "summary": write_summary(parameters, main, checks), "why": write_why(parameters, stages),
+        "summary": write_summary(parameters, main, others, claims, checks), "why": write_why(parameters, stages),
         "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
         "table": write_tables(shown, NUMBERS),
     }  # fmt: skip
     return Markup(fill_template(read_template("comparison"), context))
 
 
-def write_summary(parameters: pd.DataFrame, main: pd.DataFrame, checks: pd.DataFrame) -> str:
-    """Return in words how many parameters differ, how many main estimates moved, and whether a check turned."""
+def write_summary(parameters: pd.DataFrame, main: pd.DataFrame, others: pd.DataFrame, claims: pd.DataFrame, checks: pd.DataFrame) -> str:
+    """Return in words how many parameters differ, how many main estimates moved, what else did beyond sampling error, and whether a check turned."""
     count = len(parameters)
     said = "No parameter differs." if count == 0 else f"{count} {'parameter differs' if count == 1 else 'parameters differ'}."
     moved = main["verdict"].isin([WITHIN, BEYOND]).sum()
     beyond = main["verdict"].eq(BEYOND).sum()
     estimates = "No main estimate moved." if not moved else f"{moved} of {len(main)} main estimates moved, {'none' if not beyond else beyond} beyond sampling error."
+    further = [f"{count} {thing}{'' if count == 1 else 's'}" for thing, rows in (("other estimate", others), ("published figure", claims)) if (count := int(rows["verdict"].eq(BEYOND).sum()))]
+    estimates += f" Beyond it moved {' and '.join(further)} too." if further and beyond else f" Beyond it moved {' and '.join(further)}." if further else ""
     turned = checks[checks["old_passed"].ne(checks["new_passed"])]
     lost = turned[turned["new_passed"].eq(False) & turned["old_passed"].eq(True)]["check"].unique()
     won = turned[turned["new_passed"].eq(True) & turned["old_passed"].eq(False)]["check"].unique()
@@ -126,7 +128,8 @@ def show_checks(checks: pd.DataFrame) -> pd.DataFrame:
     def value(number) -> str:
         return "–" if pd.isna(number) else f"{number:.4g}"
 
-    rows = checks[checks["old"].ne(checks["new"]) | checks["old_passed"].ne(checks["new_passed"])]
+    same = checks["old"].eq(checks["new"]) | checks["old"].isna() & checks["new"].isna()
+    rows = checks[~same | checks["old_passed"].ne(checks["new_passed"])]
     return pd.DataFrame([
         {
             "Check": row.check.capitalize() + (f" ({row.where.replace('_', ' ')})" if row.where else ""),

@@ -1,4 +1,4 @@
-"""The page in a real browser, on a telephone and on a desk: no rule of WCAG 2.2 AA broken, nothing cut off, everything reached by keyboard.
+"""The report, and the page of two runs, in a real browser, on a telephone and on a desk: no rule of WCAG 2.2 AA broken, nothing cut off, everything reached by keyboard.
 
 Runs where a Chromium or Chrome is installed, and is skipped, saying so, where there is none.
 """
@@ -8,9 +8,11 @@ import shutil
 
 import pytest
 import report_worlds
+from compared_runs import run, shifted
 from pages import Page
 from report_notebook import make_report
 
+from pipeline.compare import make_comparison
 from pipeline.params import check_params, load_sections
 from pipeline.rendering import render_html
 from pipeline.report import BANNER
@@ -18,6 +20,8 @@ from pipeline.report import BANNER
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 WORLDS = ["demonstration", "inconclusive", "tiny", "panel only"]
+# The page of two runs side by side (pipeline.compare).
+COMPARED = "two runs"
 # The narrowest width at which WCAG 2.2 (1.4.10, reflow) asks for no scrolling sideways, and a desk.
 WIDTHS = (320, 1200)
 # Every rule of WCAG 2.0 to 2.2, levels A and AA, and axe's own good practice.
@@ -53,7 +57,10 @@ def pages(tmp_path_factory, parameters):
     made = {}
 
     def page_of(world):
-        if world not in made:
+        if world == COMPARED and world not in made:
+            made[world] = tmp_path_factory.mktemp("page") / "comparison.html"
+            made[world].write_bytes(make_comparison(run(), shifted(), parameters.disclosure.threshold))
+        elif world not in made:
             folder = tmp_path_factory.mktemp("page")
             (folder / "figures").mkdir()
             tables, is_simulated, not_shown = report_worlds.make_world(world)
@@ -83,7 +90,7 @@ def check_rules(view, rules):
     return tuple([f"{rule['id']}: {node['target'][0]}: {node['failureSummary']}" for rule in found[kind] for node in rule["nodes"][:3]] for kind in ("violations", "incomplete"))
 
 
-@pytest.mark.parametrize("world, width", [*((world, WIDTHS[0]) for world in WORLDS), ("demonstration", WIDTHS[1])])
+@pytest.mark.parametrize("world, width", [*((world, WIDTHS[0]) for world in WORLDS), ("demonstration", WIDTHS[1]), *((COMPARED, width) for width in WIDTHS)])
 def test_no_rule_of_wcag_is_broken_and_the_page_asks_nothing_of_the_network(browser, pages, world, width):
     view, asked = open_page(browser, pages(world), width)
     broken, undecided = check_rules(view, RULES)
@@ -120,7 +127,7 @@ def contrast(one, other):
     return (max(light) + 0.05) / (min(light) + 0.05)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", [*WORLDS, COMPARED])
 def test_a_telephone_never_scrolls_the_page_sideways_and_no_text_is_cut_off(browser, pages, world):
     view, _ = open_page(browser, pages(world), WIDTHS[0])
     width = view.evaluate("document.documentElement.scrollWidth")

@@ -8,49 +8,16 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import report_frames
 import yaml
+from compared_runs import SECTIONS, run, shifted
+from small_extracts import write_project
+from small_release import SECRET
 
-from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, Run, compare_checks, compare_claims, compare_effects, compare_parameters, compare_parts, compare_people, compare_values, explain_stages
-from pipeline.compare import find_commit, read_workspace, write_comparison
+from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, compare_checks, compare_claims, compare_effects, compare_parameters, compare_parts, compare_people, compare_values, explain_stages
+from pipeline.compare import compare, find_commit, make_comparison, read_workspace
 from pipeline.errors import InputError
 from pipeline.figures_comparison import draw_moves
-from pipeline.report_comparison import name_moves, write_page
-
-SECTIONS = {"panel": {"months_after": 12, "lag_edges": [1, 3]}, "effect": {"seed": 1}}
-
-
-def stage(parameters, **hashes):
-    """A stage as dvc.lock records it."""
-    return {"deps": [{"path": path.replace("__", "/").replace("_dot_", "."), "md5": md5} for path, md5 in hashes.items()], "params": {"params.yaml": parameters}}
-
-
-def run(name="old", **changes):
-    tables = {name: report_frames.all_tables()[name] for name in ("effects", "claims", "decomposition", "model_checks", "link_quality")}
-    stages = {
-        "03_panel": stage({"panel": SECTIONS["panel"]}, pipeline__panel_dot_py="a", data__derived__links_dot_parquet="b"),
-        "04_effect": stage({"effect": SECTIONS["effect"]}, pipeline__effect_dot_py="c", data__derived__panel_dot_parquet="d"),
-    }
-    metrics = {"n_people_analysis": 1015, "n_people_claim": 395, "complier_irr": 0.58}
-    return Run(name, SECTIONS, stages, tables, metrics)._replace(**changes)
-
-
-def shifted():
-    """A run of six months: the effect of referral moves within its interval, that of engaging beyond; a check turns; five people more."""
-    tables = {name: table.copy() for name, table in run().tables.items()}
-    effects = tables["effects"]
-    for estimator, estimand, by in (("sequential_trials", "referral", -0.1), ("complier", "engaged", -0.5)):
-        rows = effects["estimator"].eq(estimator) & effects["estimand"].eq(estimand) & effects["outcome"].eq("n_contacts")
-        effects.loc[rows, ["estimate", "ci_low", "ci_high"]] += by
-    tables["effects"] = effects[effects["estimator"].ne("lagged_outcome")]
-    tables["model_checks"].loc[tables["model_checks"]["check"].eq("pre-trend"), ["value", "passed"]] = [0.01, False]
-    stages = {
-        "03_panel": stage({"panel": {"months_after": 6, "lag_edges": [1, 3]}}, pipeline__panel_dot_py="a", data__derived__links_dot_parquet="b"),
-        "04_effect": stage({"effect": SECTIONS["effect"]}, pipeline__effect_dot_py="new", data__derived__panel_dot_parquet="new"),
-    }
-    sections = {"panel": {"months_after": 6, "lag_edges": [1, 3]}, "effect": {"seed": 1}, "record": {"team": ""}}
-    return Run("six-months", sections, stages, tables, {"n_people_analysis": 1020, "n_people_claim": 350})
-
+from pipeline.report_comparison import name_moves, show_checks, write_page
 
 def verdict(moves, **keys):
     rows = moves
@@ -89,6 +56,20 @@ def test_a_check_that_turned_is_told():
     assert len(checks) == len(checks.index.unique())
 
 
+def test_a_check_without_a_value_in_either_run_is_told_only_where_it_turned():
+    old, new = run(), run("new")
+    for one, passed in ((old, True), (new, False)):
+        one.tables["model_checks"] = one.tables["model_checks"].assign(value=np.nan, passed=lambda checks, passed=passed: checks["check"].ne("pre-trend") | passed)
+    assert show_checks(compare_checks(old, new))["Check"].tolist() == ["Pre-trend"]
+
+
+def test_what_moved_beyond_sampling_error_beside_the_main_estimates_stands_in_the_first_lines():
+    new = shifted()
+    new.tables["claims"] = new.tables["claims"].assign(**{name: new.tables["claims"][name] + 50 for name in ("controlled", "ci_low", "ci_high")})
+    page = write_page(run(), new, compare_effects(run(), new), "What it shows", 10).replace("\\", "")
+    assert "1 beyond sampling error. Beyond it moved 3 published figures too." in page
+
+
 def test_counts_of_people_that_lie_close_are_not_set_side_by_side():
     people = compare_people(run(), shifted(), 10).set_index("metric")
     assert people.loc["n_people_analysis", "is_near"] and people.loc["n_people_analysis", "new"] is None or np.isnan(people.loc["n_people_analysis", "new"])
@@ -117,16 +98,14 @@ def test_a_run_beside_itself_says_that_nothing_differs():
     assert "No stage had a cause to run again" in page and "No check changed." in page
 
 
-def test_runs_without_tables_make_a_page_that_says_so(tmp_path):
+def test_runs_without_tables_make_a_page_that_says_so():
     empty = run(tables={}, metrics={}, stages={})
-    write_comparison(empty, empty, tmp_path / "comparison.html", 10)
-    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+    page = make_comparison(empty, empty, 10).decode()
     assert "Neither run has estimates." in page and "No estimate is in both runs." in page
 
 
-def test_the_page_is_one_file_with_captions_and_a_described_figure(tmp_path):
-    write_comparison(run(), shifted(), tmp_path / "comparison.html", 10)
-    page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
+def test_the_page_is_one_file_with_captions_and_a_described_figure():
+    page = make_comparison(run(), shifted(), 10).decode()
     assert page.count("<table") == page.count("<caption") >= 6 and not re.findall(r'(?:src|href)="(?!#|data:)', page)
     assert "Incidence rate ratios of two runs, with intervals. " in page and len(page) < 500_000
 
@@ -164,6 +143,24 @@ def test_a_project_without_a_report_says_how_to_make_one(tmp_path):
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/metrics.json").write_text(json.dumps({"complier_irr": None}), encoding="utf-8")
     assert read_workspace(tmp_path).tables == {}
+
+
+def test_a_page_that_holds_a_personal_detail_is_not_written_and_the_last_one_stays(tmp_path, monkeypatch):
+    write_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports/tables").mkdir(parents=True)
+    (tmp_path / "reports/metrics.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "reports/comparison.html").write_text("the last one", encoding="utf-8")
+    (tmp_path / "data/derived").mkdir(parents=True)
+    pd.DataFrame([SECRET]).to_parquet(tmp_path / "data/derived/referrals.parquet")
+    table = pd.DataFrame({"claim": [f"near {SECRET['postcode']}"], "published": 1.0, "reproduced": 2.0, "controlled": 3.0, "ci_low": 2.0, "ci_high": 4.0})
+    table.to_csv(tmp_path / "reports/tables/claims.csv", index=False)
+    with pytest.raises(InputError, match=r"reports/comparison.html: holds personal details \(postcode\)"):
+        compare(["workspace", "workspace"])
+    assert (tmp_path / "reports/comparison.html").read_text(encoding="utf-8") == "the last one"
+    table.assign(claim="near nobody").to_csv(tmp_path / "reports/tables/claims.csv", index=False)
+    compare(["workspace", "workspace"])
+    assert "Near nobody" in (tmp_path / "reports/comparison.html").read_text(encoding="utf-8")
 
 
 def test_three_names_are_refused_with_the_usage():
