@@ -108,6 +108,33 @@ def test_notebooks_run_by_hand_in_order_without_the_truth_and_reach_the_same_tab
     assert published(by_hand) == published(project)
 
 
+@pytest.fixture
+def without_one_person(project):
+    """The project after its version was given out, with one referred person fewer in the tables that 06_report reads; put back afterwards."""
+    derived, released = project.folder / "data/derived", project.folder / "data/released/2026-12"
+    kept = {name: (derived / f"{name}.parquet").read_bytes() for name in ("cohort", "panel")}
+    recorded = project.run(sys.executable, "-m", "pipeline.release", released.name)
+    assert recorded.returncode == 0, recorded.stderr
+    cohort, panel = (pd.read_parquet(derived / f"{name}.parquet") for name in kept)
+    one = cohort.loc[cohort["arm"].eq("referred"), "person_id"].iloc[0]
+    for name, table in (("cohort", cohort), ("panel", panel)):
+        table[~table["trial_id"].isin(cohort.loc[cohort["person_id"].eq(one), "trial_id"])].to_parquet(derived / f"{name}.parquet", index=False)
+    yield one
+    for name, content in kept.items():
+        (derived / f"{name}.parquet").write_bytes(content)
+    shutil.rmtree(released)
+
+
+def test_a_version_that_tells_one_person_by_subtraction_from_one_given_out_is_stopped_and_the_report_stays(project, without_one_person):
+    before = project.files("reports")
+    run = project.run(sys.executable, "-m", "pipeline.runner", "06_report")
+    told = run.stderr[run.stderr.index("06_report stopped.") :]
+    assert run.returncode == 1 and "Traceback" not in run.stdout + run.stderr
+    assert "Against the version 2026-12: The records of fewer than 10 people differ" in told and told.count("Nothing was published.") == 1
+    assert without_one_person not in run.stdout + run.stderr
+    assert project.files("reports") == before
+
+
 def test_an_experiment_reruns_what_depends_on_it_and_the_way_back_leads_back(project):
     before = published(project)
     run = project.dvc("exp", "run", "-S", "effect.seed=2")
