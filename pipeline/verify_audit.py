@@ -3,15 +3,18 @@
 Builds on pipeline.verify_derived. The marks are those that the release states among its parameters.
 """
 
+from itertools import combinations
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 
-from pipeline.verify_derived import Findings, Tables, compare, digits_of, gather, read_parameter
+from pipeline.verify_derived import Findings, Tables, compare, correct_by_holm, digits_of, gather, read_parameter
 
 
 def verify_audit(tables: Tables) -> list[Findings]:
     """Return what was worked out again: name, verdicts or numbers checked, failures in words."""
-    return [check_verdicts(tables), check_bracket(tables)]
+    return [check_verdicts(tables), check_bracket(tables), check_differences(tables)]
 
 
 def check_verdicts(tables: Tables) -> Findings:
@@ -69,3 +72,47 @@ def check_bracket(tables: Tables) -> Findings:
     wrong += [f"tables/bracket.csv, row {place + 2}: marked as an end of the bracket wrongly" for place in np.flatnonzero(~ends)]
     wrong += [f"tables/bracket.csv: {row.estimator} is not among the valid designs" for row in table.itertuples() if len(verdicts) and (row.estimator, row.estimand) not in valid]
     return name, n_checked + len(table), wrong
+
+
+def check_differences(tables: Tables) -> Findings:
+    """Corrected p-values of the differences between the bracket's designs, from their intervals and the correlations in the audit.
+
+    Worked out at both ends of what rounding allows; a p-value must lie between them, and so must what is called apart.
+    """
+    name, table = "differences between the bracket's designs", tables.get("bracket", pd.DataFrame())
+    if len(table) < 2 or not {"audit_pairs", "audit", "parameters"} <= tables.keys():
+        return gather(name)
+    size = 1 - float(read_parameter(tables, "effect.confidence", 0.95))
+    least, most = (find_p_values(table, learn_correlations(tables, table["estimand"].iloc[0]), size, way) for way in (1, -1))
+    half, wrong = digits_of(table["p_differs"]), []
+    for row, place in zip(table.itertuples(), range(2, len(table) + 2)):
+        low, high = (min(found[pair] for pair in found if row.estimator in pair) for found in (least, most))
+        if not low - half <= row.p_differs <= high + half:
+            wrong.append(f"tables/bracket.csv, row {place}: p_differs is {row.p_differs:g}, worked out again {low:g} to {high:g}")
+        if bool(row.is_apart) not in {min(least.values()) < size, min(most.values()) < size}:
+            wrong.append(f"tables/bracket.csv, row {place}: apart or not, wrongly")
+    return name, 2 * len(table), wrong
+
+
+def learn_correlations(tables: Tables, estimand: str) -> dict[frozenset, float]:
+    """Return for each pair of designs the median correlation over the worlds that designs are held to."""
+    pairs = tables["audit_pairs"]
+    rows = pairs[pairs["world"].isin(find_worlds(tables)) & pairs["estimand"].eq(estimand)]
+    return {frozenset(pair): float(group.median()) for pair, group in rows.dropna(subset=["correlation"]).groupby(["estimator", "other"])["correlation"]}
+
+
+def find_p_values(table: pd.DataFrame, correlations: dict[frozenset, float], size: float, way: int) -> dict[frozenset, float]:
+    """Return Holm's corrected p-value for each pair of designs, as small (`way` 1) or as large (-1) as rounding of estimates and intervals allows."""
+    normal, half, raw = NormalDist(), digits_of(table["estimate"], table["ci_low"], table["ci_high"]), {}
+    quantile = normal.inv_cdf(1 - size / 2)
+    for one, other in combinations(table.itertuples(), 2):
+        pair = frozenset((one.estimator, other.estimator))
+        widths = [(row.ci_high - row.ci_low) / (2 * quantile) if np.isfinite(row.ci_high - row.ci_low) else row.std_error for row in (one, other)]
+        correlation = correlations.get(pair, 0.0)
+        error = float(np.sqrt(max(widths[0] ** 2 + widths[1] ** 2 - 2 * correlation * widths[0] * widths[1], 0.0)))
+        apart = abs(one.estimate - other.estimate)
+        # A width is off by a whole digit over twice the quantile, and the error of a difference by no more than both widths and the correlation are.
+        blur = 2 * half / quantile + 2 * half * max(widths) if error else 0.0
+        apart, error = max(apart + way * 2 * half, 0.0), max(error - way * blur, 0.0)
+        raw[pair] = 2 * normal.cdf(-apart / error) if error > 0 else float(apart == 0)
+    return correct_by_holm(pd.Series(list(raw.values()), index=range(len(raw)))).set_axis(list(raw)).to_dict()

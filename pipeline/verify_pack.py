@@ -15,13 +15,20 @@ import pandas as pd
 
 from pipeline.verify_audit import verify_audit
 from pipeline.verify_derived import verify_derived
+from pipeline.verify_economics import verify_economics
 from pipeline.verify_files import find_double_entries, read_pack, verify_files
+from pipeline.verify_hours import verify_hours
 from pipeline.verify_metrics import verify_metrics
 from pipeline.verify_numbers import verify_numbers
 from pipeline.verify_pages import read_page
 from pipeline.verify_sentences import verify_sentences
 
 TABLES, REPORT, METRICS = "release/tables/", "release/evaluation.html", "release/metrics.json"
+REFERENCE = "project/data/reference/"
+NOT_CHECKED = (
+    "Not checked, because the pack does not hold what it takes: estimates, their errors and p-values, and whatever else comes from the records (rerun the method on the demonstration for these); "
+    "the drawn part of figures and the PDF beyond their hashes."
+)
 # So many failures of a check are told; more say nothing new.
 MOST_TOLD = 10
 
@@ -30,21 +37,23 @@ def verify_pack(path: Path) -> list[tuple[str, int, list[str]]]:
     """Return what was checked of the pack at `path`: name, number of things checked, failures in words."""
     contents = read_pack(path)
     found = [("files that stand twice", len(contents), find_double_entries(path)), *verify_files(contents)]
-    tables, broken = read_tables(contents)
+    tables, broken = read_tables(contents, TABLES)
+    reference, _ = read_tables(contents, REFERENCE)
     found.append(("tables that can be read", len(tables) + len(broken), broken))
     if REPORT in contents:
         page = read_page(contents[REPORT])
         found += [*verify_numbers(page, tables), *verify_sentences(page, tables)]
-    return found + verify_metrics(contents.get(METRICS, b"{}"), tables) + verify_derived(tables) + verify_audit(tables)
+    found += verify_metrics(contents.get(METRICS, b"{}"), tables) + verify_derived(tables) + verify_audit(tables)
+    return found + verify_hours(tables, reference) + verify_economics(tables, reference)
 
 
-def read_tables(contents: dict[str, bytes]) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the controlled tables by name, and in words which cannot be read."""
+def read_tables(contents: dict[str, bytes], folder: str) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the tables of a folder of the pack by name, and in words which cannot be read."""
     tables, broken = {}, []
     for name, content in contents.items():
-        if name.startswith(TABLES) and name.endswith(".csv"):
+        if name.startswith(folder) and name.endswith(".csv"):
             try:
-                tables[name.removeprefix(TABLES).removesuffix(".csv")] = pd.read_csv(io.BytesIO(content))
+                tables[name.removeprefix(folder).removesuffix(".csv")] = pd.read_csv(io.BytesIO(content))
             except (ValueError, pd.errors.ParserError):
                 broken.append(f"{name}: cannot be read as a table")
     return tables, broken
@@ -69,6 +78,7 @@ def main(arguments: list[str]) -> int:
     found = verify_pack(path)
     n_failed = sum(len(failures) for _, _, failures in found)
     print(write_findings(found))
+    print(NOT_CHECKED)
     if path.is_file():
         print(f"SHA-256 of the pack: {hashlib.sha256(path.read_bytes()).hexdigest()}")
     print("Everything agrees." if not n_failed else f"{n_failed:,} things do not agree: do not rely on this pack.")
