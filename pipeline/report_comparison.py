@@ -16,6 +16,9 @@ from pipeline.wording import PRIMARY, write_number, write_ratio
 
 VERDICTS = {BEYOND: "beyond it", WITHIN: "within it", SAME: "no change", ONE_SIDED: "in one run only", "": "no interval"}
 MAIN = ["naive", "sequential_trials", "complier", "lagged_outcome"]
+CLAIMS = "The published figures: counted again, and the controlled effect of engaging; the fall in percent of contacts, the others in percent of clients"
+FIGURES = {"reproduced": "counted again", "controlled": "controlled"}
+PEOPLE = {"n_people_claim": "Clients behind the published figures", "n_people_analysis": "People in the analysis"}
 NUMBERS = {"Old", "New", "Ratio times", "Change"}
 
 
@@ -41,7 +44,7 @@ def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, thresho
         "stages": (show_stages(stages), "Stages with a cause to run again, and the cause"),
         "effects": (show_moves(main, write_ratio, "ratio"), "Main estimates, all police contacts"),
         "others": (show_moves(others.assign(name=[f"{label('outcome', row.outcome)}: {name_estimate(row)}" for row in others.itertuples()]), write_ratio, "ratio"), "Other estimates that moved beyond sampling error, or stand in one run only"),
-        "claims": (show_moves(claims.assign(name=[f"{row.claim.capitalize()}, {row.figure}" for row in claims.itertuples()]), write_part, "points"), "The published figures, counted again, in percent"),
+        "claims": (show_moves(claims.assign(name=[f"{row.claim.capitalize()}, {FIGURES[row.figure]}" for row in claims.itertuples()]), write_part, "points"), CLAIMS),
         "parts": (show_moves(parts.assign(name=[label("part", part) for part in parts["part"]]), write_part, "points"), "Parts of the fall as published, in percentage points"),
         "checks": (show_checks(checks), "Checks that changed"),
         "people": (show_people(people, threshold), "People, rounded"),
@@ -145,5 +148,5 @@ def show_people(people: pd.DataFrame, threshold: int) -> pd.DataFrame:
         return "not available" if number is None or (isinstance(number, float) and math.isnan(number)) else write_number(number)
 
     return pd.DataFrame([
-        {"What": row.metric.removeprefix("n_people_").capitalize(), "Old": count(row.old), "New": f"within {threshold} of it" if row.is_near else count(row.new)} for row in people.itertuples()
+        {"What": PEOPLE.get(row.metric, row.metric.replace("_", " ")), "Old": count(row.old), "New": f"within {threshold} of it" if row.is_near else count(row.new)} for row in people.itertuples()
     ])
