@@ -14,6 +14,8 @@ import re
 import struct
 import zlib
 
+from pipeline.errors import InputError
+
 TAG = re.compile(r"<[^<>]*>")
 EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -35,7 +37,7 @@ def read_text(name: str, content: bytes) -> str:
     if content.startswith(PNG):
         return read_png(content)
     if content.startswith(b"%PDF"):
-        return read_pdf(content)
+        return read_pdf(name, content)
     text = decode(content)
     if name.endswith((".ipynb", ".json")):
         return read_json(text)
@@ -111,21 +113,25 @@ def unpack_parts(chunk: bytes) -> list[bytes]:
     return unpacked
 
 
-def read_pdf(content: bytes) -> str:
-    """Return what a PDF's pages say, and its words outside them: metadata, bookmarks, alternative texts.
+def read_pdf(name: str, content: bytes) -> str:
+    """Return what the pages of the PDF `name` say, and its words outside them: metadata, bookmarks, alternative texts.
 
     What begins like a PDF and has no end has no pages. Elements of the metadata are passed over, what they hold is not.
+    Raises InputError where pages cannot be read.
     """
     described = [ELEMENT.sub(" ", decode(match.group(1))) for match in STREAM.finditer(content) if match.group(1).lstrip().startswith(XML)]
     strings = [read_pdf_string(string) for string in PDF_STRING.findall(STREAM.sub(b"", content))]
-    return "\n".join([*(read_pages(content) if b"startxref" in content else []), *strings, *map(html.unescape, described)])
+    return "\n".join([*(read_pages(name, content) if b"startxref" in content else []), *strings, *map(html.unescape, described)])
 
 
-def read_pages(content: bytes) -> list[str]:
-    """Return the text of each page of a whole PDF."""
+def read_pages(name: str, content: bytes) -> list[str]:
+    """Return the text of each page of a whole PDF; raise InputError where it cannot be read."""
     from pypdf import PdfReader  # takes a third of a second to import
 
-    return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
+    try:
+        return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
+    except Exception as error:  # whatever stops the reader, the pages were not searched
+        raise InputError(f"{name}: its pages cannot be read ({type(error).__name__}), so nobody can say whom they name. Make the report again with `make report`.") from None
 
 
 def read_pdf_string(string: bytes) -> str:

@@ -13,7 +13,7 @@ import typst
 from pipeline.errors import InputError, run_command, withhold
 from pipeline.leak_check import load_details
 from pipeline.leak_search import public_text, read_files, search_files
-from pipeline.leak_texts import read_keys, read_pdf
+from pipeline.leak_texts import read_keys, read_text
 from pipeline.leak_words import project_words
 from pipeline.leaks import find_leaks, personal_details
 from pipeline.publish import check_leaks
@@ -151,12 +151,12 @@ def pdf():
 
 
 def test_the_pages_of_a_pdf_are_read(many, pdf):
-    assert b"Script" not in pdf and "Anna Script in spring" in read_pdf(pdf)
+    assert b"Script" not in pdf and "Anna Script in spring" in read_text("evaluation.pdf", pdf)
     assert "(name)" in search_files({"evaluation.pdf": pdf}, many, "")[0]
 
 
 def test_a_pdf_whose_pages_cannot_be_read_stops_rather_than_pass(many, pdf):
-    with pytest.raises(Exception, match=".+"):
+    with pytest.raises(InputError, match="evaluation.pdf: its pages cannot be read"):
         search_files({"evaluation.pdf": pdf[: len(pdf) // 2] + b"startxref"}, many, "")
 
 
