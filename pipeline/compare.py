@@ -3,7 +3,8 @@
 A run is a commit, a branch, the name of a `dvc exp`, or `workspace`, the files as they lie here. Without arguments the last
 commit is set beside the workspace; with one, that run beside the workspace. What is read of a run was published: its
 controlled tables and metrics, from DVC's cache or from reports/, its parameters and dvc.lock. The page is searched for
-personal details like everything else under reports/, and the last one stays where it holds any.
+personal details like everything else under reports/, and the last one stays where it holds any; where one run subtracted
+from the other would tell few people, the page says so, because trying parameters is never stopped.
 """
 
 import io
@@ -17,19 +18,20 @@ import pandas as pd
 import yaml
 
 from pipeline.comparison import Run, compare_effects
+from pipeline.difference import Version, find_differences
 from pipeline.errors import InputError, run_command
 from pipeline.figures import finish_figure
 from pipeline.figures_comparison import draw_moves
 from pipeline.leak_check import load_details
 from pipeline.leak_search import public_text, search_files
-from pipeline.params import check_params, load_sections
+from pipeline.params import Disclosure, check_params, load_sections
 from pipeline.rendering import render_html
 from pipeline.report import BANNER
-from pipeline.report_comparison import name_moves, write_page
+from pipeline.report_comparison import KEEP, name_moves, write_page
 from pipeline.tables import project_root, replace_file, report_path
 
 WORKSPACE = "workspace"
-TABLES = ("effects", "claims", "decomposition", "model_checks", "link_quality", "demonstration")
+TABLES = ("attrition", "effects", "claims", "decomposition", "model_checks", "link_quality", "demonstration")
 PAGE = "comparison.html"
 FOOTER = "Made by the pipeline from the tables that each run published; every number stands there or is the difference of two."
 
@@ -87,8 +89,17 @@ def read_run(root: Path, name: str) -> Run:
     return read_workspace(root) if name == WORKSPACE else read_revision(root, name)
 
 
-def make_comparison(old: Run, new: Run, threshold: int) -> bytes:
-    """Return the page of two runs."""
+def tell_few_apart(old: Run, new: Run, disclosure: Disclosure, moved_share: float) -> bool:
+    """Return whether the counts that both runs published, subtracted from each other, would reveal fewer people than the threshold.
+
+    Each run's own rules are taken, `disclosure` where it has none. Records of people are not compared: an experiment keeps none.
+    """
+    versions = [Version(run.name, **(disclosure.model_dump() | run.sections.get("disclosure", {})), tables=run.tables, people=pd.DataFrame({"digest": []})) for run in (old, new)]
+    return bool(set(old.tables) & set(new.tables)) and bool(find_differences(*versions, moved_share))
+
+
+def make_comparison(old: Run, new: Run, threshold: int, is_near: bool = False) -> bytes:
+    """Return the page of two runs; `is_near` says that both together tell few people apart."""
     moves = compare_effects(old, new)
     picture = finish_figure("comparison", "", draw_moves(name_moves(moves), old.name, new.name))
     is_simulated = any(len(run.tables.get("demonstration", ())) for run in (old, new))
@@ -97,7 +108,7 @@ def make_comparison(old: Run, new: Run, threshold: int) -> bytes:
         figures.mkdir()
         (figures / picture.file).write_bytes(picture.png)
         page = Path(folder) / PAGE
-        render_html(write_page(old, new, moves, picture.alt, threshold), Path(folder), page, "Two runs side by side", BANNER if is_simulated else "", FOOTER)
+        render_html(write_page(old, new, moves, picture.alt, threshold, is_near), Path(folder), page, "Two runs side by side", BANNER if is_simulated else "", FOOTER)
         return page.read_bytes()
 
 
@@ -105,13 +116,14 @@ def compare(names: list[str]) -> None:
     """Write the page of the runs `names`: none, one or two of them."""
     if len(names) > 2:
         raise InputError("Usage: python -m pipeline.compare [OLD] [NEW], for example HEAD six-months.")
-    root = project_root()
+    root, params = project_root(), check_params(load_sections("disclosure", "release"))
     old, new = (read_run(root, name) for name in [*names, *["HEAD", WORKSPACE][len(names) :]])
-    content = make_comparison(old, new, check_params(load_sections("disclosure")).disclosure.threshold)
+    is_near = tell_few_apart(old, new, params.disclosure, params.release.moved_share)
+    content = make_comparison(old, new, params.disclosure.threshold, is_near)
     InputError.collect(search_files({f"reports/{PAGE}": content}, load_details(root), public_text()))
     path = report_path(PAGE)
     replace_file(path, lambda temporary: temporary.write_bytes(content))
-    print(f"{path.relative_to(root)} written: {old.name} beside {new.name}.")
+    print(f"{path.relative_to(root)} written: {old.name} beside {new.name}." + (f" {KEEP}" if is_near else ""))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pipeline.wording import PRIMARY, write_number, write_ratio
 VERDICTS = {BEYOND: "beyond it", WITHIN: "within it", SAME: "no change", ONE_SIDED: "in one run only", "": "no interval"}
 MAIN = ["naive", "sequential_trials", "complier", "lagged_outcome"]
 CLAIMS = "The published figures: counted again, and the controlled effect of engaging; the fall in percent of contacts, the others in percent of clients"
+KEEP = "Keep this page on the secure disk: one run subtracted from the other tells few people apart, so only one of them can be given out."
 FIGURES = {"reproduced": "counted again", "controlled": "controlled"}
 PEOPLE = {"n_people_claim": "Clients behind the published figures", "n_people_analysis": "People in the analysis"}
 NUMBERS = {"Old", "New", "Ratio times", "Change"}
@@ -33,8 +34,11 @@ def name_moves(moves: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(name=[name_estimate(row) for row in rows.itertuples()])
 
 
-def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, threshold: int) -> Markup:
-    """Return the page as Markdown; `moves` are those of compare_effects, `figure_alt` describes figures/comparison.png."""
+def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, threshold: int, is_near: bool = False) -> Markup:
+    """Return the page as Markdown; `moves` are those of compare_effects, `figure_alt` describes figures/comparison.png.
+
+    `is_near` says that both runs together tell fewer people apart than may be told.
+    """
     parameters, stages, checks = comparison.compare_parameters(old, new), comparison.explain_stages(old, new), comparison.compare_checks(old, new)
     claims, parts, people = comparison.compare_claims(old, new), comparison.compare_parts(old, new), comparison.compare_people(old, new, threshold)
     main = name_moves(moves)
@@ -52,7 +56,7 @@ def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, thresho
     context = {
         "old": old.name, "new": new.name, "title": "Two runs side by side",
         "summary": write_summary(parameters, main, others, claims, checks), "why": write_why(parameters, stages),
-        "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
+        "keep": KEEP if is_near else "", "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
         "table": write_tables(shown, NUMBERS),
     }  # fmt: skip
     return Markup(fill_template(read_template("comparison"), context))

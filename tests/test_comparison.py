@@ -14,10 +14,11 @@ from small_extracts import write_project
 from small_release import SECRET
 
 from pipeline.comparison import BEYOND, ONE_SIDED, SAME, WITHIN, compare_checks, compare_claims, compare_effects, compare_parameters, compare_parts, compare_people, compare_values, explain_stages
-from pipeline.compare import compare, find_commit, make_comparison, read_workspace
+from pipeline.compare import compare, find_commit, make_comparison, read_workspace, tell_few_apart
 from pipeline.errors import InputError
 from pipeline.figures_comparison import draw_moves
-from pipeline.report_comparison import name_moves, show_checks, write_page
+from pipeline.params import Disclosure
+from pipeline.report_comparison import KEEP, name_moves, show_checks, write_page
 
 def verdict(moves, **keys):
     rows = moves
@@ -76,6 +77,15 @@ def test_counts_of_people_that_lie_close_are_not_set_side_by_side():
     assert not people.loc["n_people_claim", "is_near"] and people.loc["n_people_claim", "new"] == 350
     page = write_page(run(), shifted(), compare_effects(run(), shifted()), "What it shows", 10)
     assert "within 10 of it" in page and "1,020" not in page
+
+
+@pytest.mark.parametrize("moved, is_near", [(0, False), (5, True), (15, False)])
+def test_runs_that_tell_few_people_apart_are_to_stay_on_the_secure_disk(moved, is_near):
+    """Of two runs on 1,140 and 1,135 people fewer than ten were in one alone; a count that moved by fifteen says nothing of the kind."""
+    old, new = (run(tables={"attrition": pd.DataFrame({"flow": "analysis", "stage": ["linked", "analysed"], "n_people": [1195 - gone, 1140 - gone]})}) for gone in (0, moved))
+    assert tell_few_apart(old, new, Disclosure(threshold=10, rounding=5), 0.5) == is_near
+    assert (KEEP in make_comparison(old, new, 10, is_near).decode()) == is_near
+    assert not tell_few_apart(run(tables={}), new, Disclosure(threshold=10, rounding=5), 0.5)
 
 
 def test_stages_name_the_parameter_the_code_and_the_table_that_made_them_run_again():
