@@ -18,6 +18,9 @@ from pipeline.tables import DEMONSTRATION, REPORTS
 # What a release must hold; figures, tables and notebooks are taken as they are.
 NEEDED = ("evaluation.html", "evaluation.pdf", "metrics.json", "tables", "figures", "notebooks")
 
+# What lies in reports/ and is no part of a release: two runs side by side may have to stay on the secure disk.
+NOT_RELEASED = ("README.md", "comparison.html")
+
 
 def collect_contents(root: Path) -> dict[str, Path]:
     """Return where each file of the pack lies, by its name in the pack, sorted.
@@ -30,7 +33,7 @@ def collect_contents(root: Path) -> dict[str, Path]:
         raise InputError(f"reports/: {', '.join(missing)} missing. Make the report first (`make report`).")
     tracked = list_tracked(root)
     InputError.collect(find_changes(root, tracked))
-    release = [path for path in (root / REPORTS).rglob("*") if path.is_file() and path.name != "README.md" and not is_hidden(path, root)]
+    release = [path for path in (root / REPORTS).rglob("*") if path.is_file() and path.name not in NOT_RELEASED and not is_hidden(path, root)]
     files = {f"{RELEASE}/{path.relative_to(root / REPORTS).as_posix()}": path for path in release}
     files |= {f"{PROJECT}/{name}": root / name for name in tracked if (root / name).is_file()}
     files |= {f"{PROJECT}/{name}": root / name for name in list_demonstration(root)}

@@ -13,6 +13,7 @@ from small_release import METADATA, ROOT, forge, make_project, page, record_run,
 
 from pipeline.errors import InputError
 from pipeline.pack import make_pack, write_zip
+from pipeline.pack_contents import collect_contents
 from pipeline.verify_numbers import verify_numbers
 from pipeline.verify_pack import main, verify_pack
 from pipeline.verify_pages import read_numbers, read_page
@@ -75,6 +76,13 @@ def test_a_pack_holds_what_a_rerun_needs_and_no_table_with_persons(pack):
     names = set(unpack(pack))
     assert {"README.md", "release/evaluation.html", "release/tables/effects.csv", "project/params.yaml", "project/dvc.lock", "project/data/raw/demo/contacts.csv"} <= names
     assert not [name for name in names if "data/derived" in name or "truth" in name]
+
+
+def test_a_page_of_two_runs_stays_out_of_the_pack(project):
+    (project / "reports/comparison.html").write_text("two runs", encoding="utf-8")
+    names = set(collect_contents(project))
+    (project / "reports/comparison.html").unlink()
+    assert "release/evaluation.html" in names and "release/comparison.html" not in names
 
 
 TAMPERED = {
