@@ -153,10 +153,6 @@ def write_verdict(audit_verdicts: pd.DataFrame, estimator: str, estimand: str) -
     return f"the audit found it invalid ({rows['reason'].iloc[0]})"
 
 
-# What follows from agreement, where no pass mark is missed.
-ONE_NUMBER = " So the answer is the one number of the analysis plan."
-
-
 def write_agreement(bracket: pd.DataFrame, audit_verdicts: pd.DataFrame, plan) -> str:
     """Return in one sentence whether the designs that the audit found valid agree; for a bracket, nothing: it is the answer itself."""
     if is_apart(bracket):
@@ -168,7 +164,7 @@ def write_agreement(bracket: pd.DataFrame, audit_verdicts: pd.DataFrame, plan) -
     low, high = bracket.iloc[0], bracket.iloc[-1]
     return (
         f"The {len(bracket)} designs that the audit of the method found valid agree on the effect of being referred: their ratios lie between {write_ratio(low['estimate'])} and "
-        f"{write_ratio(high['estimate'])}, no further apart than chance explains (smallest corrected p-value {bracket['p_differs'].min():.2f}).{ONE_NUMBER}"
+        f"{write_ratio(high['estimate'])}, no further apart than chance explains (smallest corrected p-value {bracket['p_differs'].min():.2f}). So the answer is the one number of the analysis plan."
     )
 
 

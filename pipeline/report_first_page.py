@@ -2,12 +2,12 @@
 
 Builds on pipeline.verdict (what kind of answer it is), pipeline.maryland and pipeline.main_limits (evidence and limits, worked
 out from the results), pipeline.report_evidence and pipeline.report_limits (these in words), pipeline.report_audit,
-pipeline.audit_wording, pipeline.report_staggered, pipeline.wording and pipeline.markdown.
+pipeline.report_staggered, pipeline.wording and pipeline.markdown.
 """
 
 import pandas as pd
 
-from pipeline import audit_wording, report_audit, report_evidence, report_limits, report_staggered, verdict, wording
+from pipeline import report_audit, report_evidence, report_limits, report_staggered, verdict, wording
 from pipeline.main_limits import rank_limits
 from pipeline.markdown import write_list
 from pipeline.maryland import grade_evidence
@@ -33,7 +33,7 @@ def write_first_page(tables: dict[str, pd.DataFrame], parameters, is_simulated: 
         "of_100": page["of_100"] or write_of_100(reached),
         "of_100_clients": "" if page["bracket"] or is_inconclusive else verdict.write_of_100_clients(claims, parameters.claim.months),
         "caution": wording.write_caution(wording.find_effect(effects, "sequential_trials", "never_engaged"), reached.complier),
-        "agreement": page["agreement"].removesuffix(audit_wording.ONE_NUMBER) if failures else page["agreement"],
+        "agreement": "" if failures else page["agreement"],
         "is_inconclusive": is_inconclusive,
         "inconclusive": wording.write_inconclusive(),
         "naive_beside": " ".join(filter(None, [wording.write_naive_beside(claims), page["naive"]])),
@@ -41,6 +41,7 @@ def write_first_page(tables: dict[str, pd.DataFrame], parameters, is_simulated: 
         "strength": report_evidence.write_strength(maryland),
         "strength_table": report_evidence.show_strength(maryland),
         "main_limits": report_limits.write_limits(limits, tables, failures, list(not_shown)),
+        "limits_rule": report_limits.RULE,
         "limits_table": report_limits.show_limits(limits),
         "can_say": write_list(verdict.list_can_say(reached, claims, is_simulated, page["line"])),
         "cannot_say": write_list(verdict.list_cannot_say(reached, claims, is_simulated)),

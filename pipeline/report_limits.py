@@ -13,10 +13,7 @@ from pipeline.markdown import Markup, write_list, write_table_if_any
 from pipeline.wording import write_change, write_number, write_percent
 
 SHOWN = 3
-RULE = (
-    "Chosen by a rule, not by the author: missed pass marks come first, then whatever could move the answer furthest in either direction, then what the extracts could not show, "
-    "then whom the answer does not reach."
-)
+RULE = "Missed pass marks come first, then whatever could move the answer furthest in either direction, then what the extracts could not show, then whom the answer does not reach."
 KINDS = {
     "no estimate": "Nothing to estimate from", "pass marks": "A missed pass mark", "width": "Too few people to tell", "hidden selection": "Choice that no record shows", "fading links": "Links that fade after referral",
     "recall": "Contacts that linking lost", "never engaged": "The referred who never engaged", "precision of the answer": "Width of the interval", "not shown": "What these extracts could not show", "not reached": "People whom the answer does not reach",
@@ -24,11 +21,11 @@ KINDS = {
 
 
 def write_limits(main_limits: pd.DataFrame, tables: dict[str, pd.DataFrame], failures: list[str], not_shown: list[str]) -> Markup:
-    """Return the first limits as a list, with the rule that chose them."""
+    """Return the first limits as a list, and who chose them; the rule itself (RULE) stands with all limits."""
     if main_limits.empty:
-        return Markup(RULE.partition(":")[0] + " by a rule; these results know of none, which is no proof that there is none.")
+        return Markup("Limits are chosen by a rule, not by the author; by it these results have none, which is no proof that there is none.")
     rows = main_limits.head(SHOWN)
-    return Markup(write_list([f"{KINDS[row.kind]}. {write_limit(row, tables, failures, not_shown)}" for row in rows.itertuples()]) + f"\n\n{RULE}")
+    return Markup(write_list([f"{KINDS[row.kind]}. {write_limit(row, tables, failures, not_shown)}" for row in rows.itertuples()]) + "\n\nChosen by a rule, not by the author: it stands under Limits, with all others in their order.")
 
 
 def write_limit(row, tables: dict[str, pd.DataFrame], failures: list[str], not_shown: list[str]) -> str:
@@ -54,7 +51,7 @@ def write_world(row, audit: pd.DataFrame) -> str:
     found = f"{named}, the ratio came out {write_error(row.pull)} in simulation, an error towards a {side}{write_way(row.size)}."
     if row.kind == "fading links":
         return found + " The section on linkage says what could be measured of it here."
-    return found + " No record shows whether that is so here, and referrers who pick people about to improve would make any scheme look better."
+    return found + " Referrers who pick people about to improve would make any scheme look better."
 
 
 def write_way(size: float) -> str:

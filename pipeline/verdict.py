@@ -73,7 +73,7 @@ def list_can_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool, bra
     if not math.isnan(reproduced):
         published = write_percent(find_claim(claims, "fall in demand", "published"), 0)
         lines.append(
-            f"{about}the same count as published gives a fall of {write_percent(reproduced)} in contacts (published: {published}), which by itself is no evidence of an effect, because people were referred when their demand was at its height."
+            f"{about}the same count as published gives a fall of {write_percent(reproduced)} in contacts (published: {published}), which by itself is no evidence of an effect, because people are referred when demand is high."
         )
     return [line[0].upper() + line[1:] for line in lines]
 
@@ -123,9 +123,9 @@ def list_cannot_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool) 
     """Return what a reader cannot say on the strength of this report, by the kind of answer."""
     published = write_percent(find_claim(claims, "fall in demand", "published"), 0)
     lines = ["Anything about the real scheme: the extracts are simulated."] if is_simulated else []
-    lines.append(f"That the scheme reduced the demand of its clients by {published}: most of a before-and-after fall may come about by itself.")
+    lines.append(f"That the scheme cut its clients' demand by {published}: most of such a fall may come about by itself.")
     if verdict.kind == FAILED:
-        lines.append("That the scheme works, or that it does not: with a pass mark missed the estimate may be wrong by more than its interval says.")
+        lines.append("That the scheme works, or that it does not: the estimate may be further off than its interval says.")
     elif verdict.kind in (NO_COMPARISON, CONSISTENT):
         lines.append("That any part of the fall is due to the scheme: nobody shows what would have happened without it.")
     elif name_direction(verdict.reach) == "inconclusive":
@@ -133,9 +133,9 @@ def list_cannot_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool) 
     if verdict.kind in (SUPPORTED, INCONCLUSIVE) and verdict.complier is None:
         lines.append("What the scheme did for those who engaged: the people referred include those who never met a mentor.")
     return lines + [
-        "That the effect holds for people unlike those analysed, such as people sent by partners without a recent police contact, who have nobody to be compared with here.",
+        "That it holds for people unlike those analysed, such as those sent without a recent police contact.",
         "That fewer contacts mean a better life: a fall in calls can also mean that people no longer ask for help.",
-        "That officers did not pick people who were about to improve anyway for reasons that the records do not show; no analysis of these data can rule that out.",
+        "That officers did not pick people who were about to improve anyway: no analysis here rules that out.",
         "That it was this scheme alone: others in the same force and years may have reached the same people.",
     ]
 

@@ -154,7 +154,7 @@ def write_naive_beside(claims: pd.DataFrame) -> str:
     fall = find_claim(claims, "fall in demand", "reproduced")
     if math.isnan(fall):
         return ""
-    return f"The before-and-after count of the published claim, made on the same extracts, gives {write_fall(fall)} in contacts. Such a fall shows even where a scheme changes nothing, because people are referred when their demand is at its height."
+    return f"The published count, made on these extracts, gives {write_fall(fall)} in contacts, as it may where a scheme changes nothing."
 
 
 def write_inconclusive() -> str:

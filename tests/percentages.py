@@ -8,7 +8,7 @@ LEVEL = re.compile(r"\b\d+% intervals?|\b(test|two) at 5%|(mark at|the) 5%( leve
 WHOLE = r"(contacts|clients|people|mentors|referrals|families|hours|replicates|draws|specifications|controls|intervals|variance|spread|fall|rise|what the referred did|them|these|those)\b"
 # How a sentence says of what its percentage is: its whole, what there is more or less of, or what a ratio ought to be.
 SAID = re.compile(
-    rf"\b[Oo]f ([\w’'-]+,? ){{0,4}}{WHOLE}|% in contacts|[Dd]emand of [\w,]+ clients|[Hh]ours (fall|fell) by|(benefits|costs) are (lowered|raised) by|costs raised by"
+    rf"\b[Oo]f ([\w’'-]+,? ){{0,4}}{WHOLE}|% in contacts|[Dd]emand of [\w,]+ clients|clients' demand|[Hh]ours (fall|fell) by|(benefits|costs) are (lowered|raised) by|costs raised by"
     r"|(contacts|calls) [^.;]*% (fewer|more)|% (fewer|more)( police)? (contacts|hours)|too (high|low)|on the log scale|0\.961 stands for|[Ff]alls? in (contacts|demand) of|drift of the arms by|naive fall of|discounted|contacts fell by"
 )
 # How a table says it: in the heading of the column, the caption or the name of the row.

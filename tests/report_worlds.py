@@ -182,6 +182,7 @@ WORLDS = {
     "panel only": (panel_only, False, LINKED_ELSEWHERE + OF_PANEL),
     "pseudonymised": (linked_elsewhere, False, LINKED_ELSEWHERE),
     "failed check": (failed, True, []),
+    "failed and inconclusive": (lambda tables: failed(without_effect(tables)), True, []),
     "one comparison group": (one_group, True, []),
     "hidden headline": (hidden_headline, True, []),
     "no mentors": (lambda tables: empty(tables, OF_MENTORS), True, []),

@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 import report_worlds
 from percentages import baseless
+from pypdf import PdfReader
 from report_notebook import make_report
 
+from pipeline.figures import finish_figure
+from pipeline.figures_account import draw_decomposition
 from pipeline.leak_words import project_words
 from pipeline.leaks import Details, find_details
 from pipeline.params import check_params, load_sections
+from pipeline.rendering import render_pdf
 
 PARAMS = check_params(load_sections())
 OWN_WORDS = project_words(Path(__file__).parent.parent)
@@ -72,6 +76,25 @@ def test_a_report_is_written_in_the_projects_own_words(name):
     everybody = Details(names=Everybody({"ANY"}), words=OWN_WORDS)
     assert {word for _, word in find_details(text_of(name), everybody)} == set()
     assert find_details("Asked by Quattlebaum.", everybody) == {("single name", "QUATTLEBAUM")}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """Return a folder with the figure of the first page, as tall as in print."""
+    folder = tmp_path_factory.mktemp("first")
+    picture = finish_figure("decomposition", "", draw_decomposition(report_worlds.demonstration()["decomposition"]), dpi=20)
+    (folder / "figures").mkdir()
+    (folder / "figures" / picture.file).write_bytes(picture.png)
+    return folder
+
+
+@pytest.mark.parametrize("name", report_worlds.WORLDS)
+def test_the_first_page_is_two_sheets_of_paper_at_most(name, shown):
+    report = report_of(name)
+    first = report.markdown[: report.markdown.index("\n## Effect")]
+    assert ("figures/decomposition.png" in first) == (len(report.tables["decomposition"]) > 0)
+    render_pdf(first, shown, shown / "first.pdf", report.context["title"], report.context["banner"])
+    assert len(PdfReader(shown / "first.pdf").pages) <= 2
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

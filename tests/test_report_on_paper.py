@@ -1,11 +1,13 @@
 """The PDF as a screen reader meets it, and a scheme and a banner whose names are code: words in both forms of the report, and nothing else.
 
-One whole report is rendered, under the worst name that a scheme could have, with a picture of one dot in place of every figure.
+One whole report is rendered, under the worst name that a scheme could have, with a flat picture of nothing in place of every figure.
 """
 
 import re
 from types import SimpleNamespace
 
+import pandas as pd
+import pypandoc
 import pytest
 import report_worlds
 from matplotlib.figure import Figure
@@ -14,9 +16,9 @@ from pypdf import PdfReader
 from report_notebook import make_report
 
 from pipeline.figures import finish_figure
-from pipeline.markdown import escape
+from pipeline.markdown import TEMPLATES, escape, write_table
 from pipeline.params import check_params, load_sections
-from pipeline.rendering import render_html, render_pdf
+from pipeline.rendering import READER, render_html, render_pdf
 
 # What means something to HTML, Markdown, Typst, LaTeX, YAML or a shell.
 HOSTILE = '<script>alert(1)</script> # $x$ \\ "q" *b* _u_ @c [d](http://e) #panic() `k` {{ 7 * 7 }} ~s~ ^t^ & <!-- n -->'
@@ -39,7 +41,7 @@ def paper(tmp_path_factory):
 
 
 def dot():
-    return finish_figure("dot", "", (Figure(figsize=(1, 1)), ""), dpi=10).png
+    return finish_figure("dot", "", (Figure(figsize=(2, 1)), ""), dpi=10).png
 
 
 def on_one_line(text):
@@ -57,10 +59,10 @@ def elements(element, seen):
     return list(seen.values())
 
 
-def outline(entries, depth=1):
+def flat(entries, depth=1):
     """Every bookmark with its depth, in order."""
     for entry in entries:
-        yield from outline(entry, depth + 1) if isinstance(entry, list) else [(depth, on_one_line(entry.title))]
+        yield from flat(entry, depth + 1) if isinstance(entry, list) else [(depth, entry)]
 
 
 def test_the_pdf_says_that_it_is_accessible_in_what_language_and_under_what_title(paper):
@@ -72,7 +74,7 @@ def test_the_pdf_says_that_it_is_accessible_in_what_language_and_under_what_titl
 
 def test_bookmarks_are_the_headings_of_the_page_nested_as_they_are(paper):
     headings = [(level, on_one_line(title)) for level, title, _ in paper.page.headings]
-    marks = list(outline(paper.pdf.outline))
+    marks = [(depth, on_one_line(entry.title)) for depth, entry in flat(paper.pdf.outline)]
     assert [level for level, _ in marks] == [level for level, _ in headings] and len(marks) > 40
     assert [title for _, title in marks] == [title for _, title in headings]
 
@@ -83,6 +85,34 @@ def test_every_figure_of_the_pdf_has_its_words_and_every_table_its_headings(pape
     assert len(figures) == paper.markdown.count("](figures/") > 20 and all(str(figure.get("/Alt", "")).strip() for figure in figures)
     tables = [one for one in found if one.get("/S") == "/Table"]
     assert len(tables) == len(paper.page.having("table")) and sum(one.get("/S") == "/TH" for one in found) >= len(tables)
+
+
+def captions_of(pdf):
+    """The captions of a PDF's figures, with page and height on it, from the head down."""
+    found = {}
+    for page, leaf in enumerate(pdf.pages):
+        leaf.extract_text(visitor_text=lambda text, around, own, *font, page=page: found.setdefault(text, (page, -(around[5] + around[3] * own[5]))))
+    return {words: place for words, place in found.items() if words.startswith("Caption of")}
+
+
+def test_a_figure_stands_between_its_heading_and_the_next(paper):
+    """All but the first, which may float; one so tall that it would leave half a page empty may too, and none is so here."""
+    headings = [(paper.pdf.get_destination_page_number(entry), -round(entry.top)) for _, entry in flat(paper.pdf.outline)]
+    captions, above, out = captions_of(paper.pdf), -1, []
+    for line in paper.markdown.splitlines():
+        above += bool(re.match("#+ ", line))
+        for name in re.findall(r"\]\(figures/(\w+)\.png", line):
+            below = headings[above + 1] if above + 1 < len(headings) else (len(paper.pdf.pages), 0)
+            out += [name] * (not headings[above] < captions[f"Caption of {name}"] < below)
+    assert above + 1 == len(headings) and len(captions) > 20 and set(out) <= {"decomposition"}
+
+
+def test_a_table_gives_its_width_to_what_there_is_most_of():
+    """Not to the longest name, which may break after its point, nor to the one long value among short ones."""
+    rows = pd.DataFrame({"Parameter": ["a.b"] * 20 + ["pass_marks.negative_control_coverage_at_least"], "Value": ["1"] * 20 + ["name " * 60], "Meaning": ["a word of the meaning " * 8] * 21})
+    source = pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
+    widths = [float(width) for width in re.findall(r"([\d.]+)%", re.search(r"columns: \(([^()]*)\)", source)[1])]
+    assert len(widths) == 3 and widths[2] > 50 and widths[0] < 35 and "marks.\u200bnegative" in source
 
 
 @pytest.mark.parametrize("alt", ["", '{alt=""}'])

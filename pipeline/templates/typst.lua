@@ -7,8 +7,8 @@ local function to_typst(blocks)
   return (pandoc.write(pandoc.Pandoc(blocks), "typst", { wrap_text = "none" }):gsub("%s+$", ""))
 end
 
--- Figures float to the head of a page; the first may stay at the foot of the title page, never above the title.
-local placement = "auto"
+-- The first figure may float, so that the first page stays short; report.typ says which of the others do.
+local floats = "true"
 
 function Figure(figure)
   local image
@@ -19,13 +19,17 @@ function Figure(figure)
   local alt = pandoc.utils.stringify(image.caption)
   local is_described = alt ~= "" and alt ~= pandoc.utils.stringify(figure.caption.long)
   local described = is_described and ", alt: " .. quote(alt) or ""
-  local text = "#figure(image(" .. quote(image.src) .. described .. ", width: 66%), caption: [" .. to_typst(figure.caption.long) .. "], kind: image, placement: " .. placement .. ")"
-  placement = "top"
+  local text = "#picture(floats: " .. floats .. ", " .. quote(image.src) .. described .. ", [" .. to_typst(figure.caption.long) .. "])"
+  floats = "false"
   return pandoc.RawBlock("typst", text)
 end
 
 -- A page holds about this many characters of a table's type side by side.
 local LINE = 112
+local NARROW = 22
+local SHORT = 10
+-- A place to break within a word, without width.
+local OPENING = "\u{200b}"
 
 local function longest(cells, measure)
   local most = 0
@@ -35,21 +39,31 @@ end
 
 local function longest_word(text)
   local most = 0
-  -- A line breaks after a slash too.
-  for word in text:gmatch("[^%s/]+/?") do most = math.max(most, utf8.len(word) or #word) end
+  -- A line breaks after a slash too, and where a long name was opened.
+  for word in text:gsub(OPENING, " "):gmatch("[^%s/]+/?") do most = math.max(most, utf8.len(word) or #word) end
   return most
+end
+
+-- By how many characters the cells of a column run over `width` on average: one long cell alone widens no column.
+local function overrun(cells, width, measure)
+  local sum = 0
+  for _, cell in ipairs(cells) do sum = sum + math.max(0, measure(pandoc.utils.stringify(cell.contents)) - width) end
+  return sum / math.max(#cells, 1)
+end
+
+-- A long name of two parts, such as a parameter's, may break after its point.
+local function open_names(word)
+  if #word.text > NARROW and not word.text:find("/") then return pandoc.Str((word.text:gsub("(%l%.)(%l)", "%1" .. OPENING .. "%2"))) end
 end
 
 -- Tables that would not fit get widths: no column narrower than its longest word, narrow columns on one line, and what
 -- is left for the wordy ones. Headings take two lines at most. Short tables stay on one page.
-local NARROW = 22
-local SHORT = 10
-
 function Table(tbl)
+  tbl = tbl:walk({ Str = open_names })
   local rows = {}
   for _, body in ipairs(tbl.bodies) do for _, row in ipairs(body.body) do rows[#rows + 1] = row end end
   local count = function(text) return utf8.len(text) or #text end
-  local needs, widths, one_line, total, used, wanting = {}, {}, 0, 0, 0, 0
+  local needs, widths, over, one_line, total, used, wanting = {}, {}, {}, 0, 0, 0, 0
   for i = 1, #tbl.colspecs do
     local cells, head = {}, { tbl.head.rows[1].cells[i] }
     for _, row in ipairs(rows) do cells[#cells + 1] = row.cells[i] end
@@ -59,14 +73,15 @@ function Table(tbl)
     one_line = one_line + math.max(needs[i], longest(head, count) + 3)
     total = total + needs[i]
     used = used + widths[i]
-    wanting = wanting + needs[i] - widths[i]
+    over[i] = overrun(cells, widths[i], count)
+    wanting = wanting + over[i]
   end
   for i, spec in ipairs(tbl.colspecs) do
     local width = nil
     if total <= LINE and one_line > LINE then
       width = needs[i] / LINE
     elseif total > LINE and used < LINE then
-      width = (widths[i] + (LINE - used) * (needs[i] - widths[i]) / wanting) / LINE
+      width = (widths[i] + (LINE - used) * over[i] / wanting) / LINE
     end
     tbl.colspecs[i] = { spec[1], width }
   end
