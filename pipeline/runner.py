@@ -56,9 +56,10 @@ def execute_stage(stage: str, kind: str = "identified") -> Path:
     executed, notebook = EXECUTED / f"{stage}.ipynb", find_notebook(stage, kind)
     # Warnings of the kernel print temporary paths and, at worst, values.
     os.environ["PYTHONWARNINGS"] = "ignore"
+    # What the kernel says outside its cells, as while it ends, goes nowhere: no-stderr leaves what cells print to the notebook.
     try:
         execute_notebook(
-            notebook, executed, parameters={"sections": sections}, kernel_name="python3", extra_arguments=["--log-level=ERROR"]
+            notebook, executed, parameters={"sections": sections}, kernel_name="python3", extra_arguments=["--log-level=ERROR", "--no-stderr"]
         )
     except PapermillExecutionError as error:
         raise InputError(describe_failure(stage, error, notebook)) from None

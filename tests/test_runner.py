@@ -67,6 +67,15 @@ def test_a_mistake_that_a_user_can_mend_is_told_in_our_own_words(run):
     assert "Traceback" not in result.stderr
 
 
+def test_what_the_notebooks_own_process_says_while_it_ends_reaches_nobody(run):
+    """Jupyter's machinery now and then logs a traceback of its own there, and nobody can say what one holds."""
+    late = f"import atexit, logging\natexit.register(lambda: logging.getLogger('tornado.general').error('Traceback of {SECRET}'))"
+    stopped = run(late, "from pipeline.errors import InputError\nraise InputError('contacts.csv: no rows.')")
+    finished = run(late)
+    assert stopped.returncode == 1 and "contacts.csv: no rows." in stopped.stderr and finished.returncode == 0
+    assert SECRET not in stopped.stderr + stopped.stdout + finished.stderr + finished.stdout
+
+
 def test_executed_notebooks_reach_reports_only_with_the_stage_that_makes_the_report(run):
     """A version that is stopped in the last stage must leave nothing to subtract in the notebooks of the others."""
     (run.folder / "dvc.yaml").write_text(DVC + "  last:\n    cmd: python -m pipeline.runner last\n    params: [disclosure]\n    outs:\n      - reports/page.html: {persist: true}\n")
