@@ -5,6 +5,7 @@ The percentages of whole reports are read in test_bad_inputs, where every world 
 """
 
 import ast
+import json
 import math
 import re
 from statistics import NormalDist
@@ -14,6 +15,7 @@ from percentages import baseless
 from pipeline import audit, control_summary, robustness
 from pipeline.markdown import TEMPLATES
 
+NOTEBOOKS = TEMPLATES.parent.parent / "notebooks"
 # Modules that hold sentences, captions and words of figures.
 WORDED = re.compile("report|wording|label|verdict|figures|limits|transparency|governance|maryland|not_shown|plan_page|robustness")
 FILLED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", flags=re.DOTALL)
@@ -62,6 +64,12 @@ def test_no_number_is_typed_into_a_sentence_of_the_modules_that_write():
     modules = [path for path in sorted(TEMPLATES.parent.glob("*.py")) if WORDED.search(path.stem)]
     typed = {(path.stem, typed_numbers(text)) for path in modules for text in sentences_of(path) if typed_numbers(text)}
     assert len(modules) > 40 and typed == set()
+
+
+def test_no_number_is_typed_into_a_caption_of_a_notebook():
+    cells = [cell for path in sorted(NOTEBOOKS.rglob("*.ipynb")) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    texts = [node.value for cell in cells for node in ast.walk(ast.parse("".join(cell["source"]))) if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value]
+    assert len(texts) > 25 and [typed_numbers(text) for text in texts if typed_numbers(text)] == []
 
 
 def test_every_exception_is_still_needed():
