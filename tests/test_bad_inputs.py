@@ -10,6 +10,7 @@ from percentages import baseless
 from pypdf import PdfReader
 from report_notebook import make_report
 
+from pipeline.checklists import MET, NOT_MET
 from pipeline.figures import finish_figure
 from pipeline.figures_account import draw_decomposition
 from pipeline.leak_words import project_words
@@ -149,6 +150,12 @@ def test_what_was_done_elsewhere_is_said_to_be_so(name):
 def test_real_extracts_have_neither_banner_nor_truth():
     context = report_of("real").context
     assert context["banner"] == "" and not context["has_truth"]
+
+
+def test_real_extracts_are_held_to_the_checklists_by_what_they_have_and_need_no_truth():
+    ticks = {name: report_of(name).tables["checklists"].set_index(["checklist", "item"])["status"] for name in ("demonstration", "real", "pseudonymised")}
+    assert ticks["real"].equals(ticks["demonstration"])
+    assert ticks["real"]["RECORD", "6.2"] == MET and ticks["pseudonymised"]["RECORD", "6.2"] == NOT_MET
 
 
 def test_extracts_without_deaths_and_moves_find_nothing_about_time_at_risk():
