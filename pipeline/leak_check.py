@@ -19,7 +19,7 @@ from pipeline.leak_words import project_words
 from pipeline.leaks import CODES, KEYS, SINGLE, Details, personal_details
 from pipeline.tables import DEMONSTRATION, DERIVED, project_root
 
-PERSONAL = ("referrals", "contacts", "exits", "mentors", "persons", "ready_panel")
+PERSONAL = ("referrals", "contacts", "exits", "mentors", "persons", "ready_panel", "referral_facts", "contact_facts", "cohort")
 DETAILS = [*KEYS, *CODES, "forename", "surname", "date_of_birth", "phone", "address", "postcode"]
 FOLDERS = ("reports", "data/derived/data_docs", "docs", "dvc_plots", ".dvc/tmp/exps")
 FILES = ("dvc.lock", "params.yaml", "README.md")

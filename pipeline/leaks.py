@@ -29,7 +29,7 @@ LEAST_DIGITS = 9
 LEAST_LETTERS = 3
 SINGLE = "single name"
 # Coded columns: what many records share there is published as a group's name. A value of fewer records never is.
-CODES = ["channel", "service", "opening_code", "closing_code", "grade", "role", "referral_source", "primary_need", "closure_reason"]
+CODES = ["channel", "service", "opening_code", "closing_code", "grade", "role", "referral_source", "primary_need", "closure_reason", "area"]
 LEAST_RECORDS = 10
 NUMBERED = re.compile(r"(?:ID|IDS|CLIENT|CONTACT|INCIDENT|NOMINAL|REFERRAL|MENTOR|PERSON|REF|REFERENCE|NO|NUMBER|KEY)[\s\"':=#.()_-]{1,6}(\d+)\b")
 MONTHS = {name: number for number, names in enumerate(

@@ -188,6 +188,15 @@ def test_a_name_alone_is_found_where_the_project_has_no_such_word(alone, text, k
     assert find_leaks(text, alone) == kinds
 
 
+def test_the_values_that_groups_are_named_by_are_no_names_whatever_kind_of_extracts_they_come_from(tmp_path):
+    """Stanley is a town and a need of pseudonymised people, who have no register; Quattlebaum stands nowhere as a group of ten."""
+    (tmp_path / "data/derived").mkdir(parents=True)
+    pd.DataFrame({"person_id": [f"P{i:07d}" for i in range(20)], "area": ["Stanley"] * 20, "primary_need": ["Will carers"] * 19 + ["Quattlebaum"]}).to_parquet(tmp_path / "data/derived/cohort.parquet")
+    pd.DataFrame({"forename": ["WILL", "ANN"], "surname": ["STANLEY", "QUATTLEBAUM"]}).to_parquet(tmp_path / "data/derived/referrals.parquet")
+    details = load_details(tmp_path)
+    assert find_leaks("Will carers in Stanley", details) == [] and find_leaks("Quattlebaum", details) == ["single name"] and find_leaks("P0000007", details) == ["key"]
+
+
 def test_a_single_name_is_told_by_its_line_and_never_shown(alone):
     [problem] = search_files({"claims.csv": b"claim,who\nfall,\nrise,Smith\n"}, alone, "")
     assert "(single name)" in problem and "in line 3." in problem and "smith" not in problem.lower()
