@@ -62,7 +62,7 @@ def read_revision(root: Path, name: str) -> Run:
         metrics = json.loads(files.read_text("reports/metrics.json"))
         tables = {table: read_csv(files.read_text(f"reports/tables/{table}.csv")) for table in TABLES if files.exists(f"reports/tables/{table}.csv")}
     except (OSError, KeyError, ValueError):
-        raise InputError(f"{name}: its tables are not in DVC's cache here. Make them with `dvc exp run`, or `git checkout {name}` and `dvc repro`.") from None
+        raise InputError(f"{name}: the tables of its dvc.lock are not in DVC's cache here. Where you have made them here, commit dvc.lock; else make them with `git checkout {name}` and `dvc repro`.") from None
     return Run(name if commit.startswith(name) else f"{name} ({commit[:7]})", sections, stages, tables, metrics)
 
 

@@ -55,22 +55,23 @@ def write_page(old: Run, new: Run, moves: pd.DataFrame, figure_alt: str, thresho
     }
     context = {
         "old": old.name, "new": new.name, "title": "Two runs side by side",
-        "summary": write_summary(parameters, main, others, claims, checks), "why": write_why(parameters, stages),
-        "keep": KEEP if is_near else "", "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
+        "summary": write_summary(parameters, main, others, claims, parts, checks), "why": write_why(parameters, stages),
+        "has_same_extracts": "extracts.folder" not in set(parameters["parameter"]), "keep": KEEP if is_near else "", "figure": write_figure("figures/comparison.png", "Main estimates of both runs with their intervals", figure_alt),
         "table": write_tables(shown, NUMBERS),
     }  # fmt: skip
     return Markup(fill_template(read_template("comparison"), context))
 
 
-def write_summary(parameters: pd.DataFrame, main: pd.DataFrame, others: pd.DataFrame, claims: pd.DataFrame, checks: pd.DataFrame) -> str:
+def write_summary(parameters: pd.DataFrame, main: pd.DataFrame, others: pd.DataFrame, claims: pd.DataFrame, parts: pd.DataFrame, checks: pd.DataFrame) -> str:
     """Return in words how many parameters differ, how many main estimates moved, what else did beyond sampling error, and whether a check turned."""
     count = len(parameters)
     said = "No parameter differs." if count == 0 else f"{count} {'parameter differs' if count == 1 else 'parameters differ'}."
     moved = main["verdict"].isin([WITHIN, BEYOND]).sum()
     beyond = main["verdict"].eq(BEYOND).sum()
     estimates = "No main estimate moved." if not moved else f"{moved} of {len(main)} main estimates moved, {'none' if not beyond else beyond} beyond sampling error."
-    further = [f"{count} {thing}{'' if count == 1 else 's'}" for thing, rows in (("other estimate", others), ("published figure", claims)) if (count := int(rows["verdict"].eq(BEYOND).sum()))]
-    estimates += f" Beyond it moved {' and '.join(further)} too." if further and beyond else f" Beyond it moved {' and '.join(further)}." if further else ""
+    elsewhere = [(int(rows["verdict"].eq(BEYOND).sum()), one, many) for one, many, rows in (("other estimate", "other estimates", others), ("published figure", "published figures", claims), ("part of the fall", "parts of the fall", parts))]
+    further = [f"{n} {one if n == 1 else many}" for n, one, many in elsewhere if n]
+    estimates += f" Beyond it moved {', '.join(further)}{' too' if beyond else ''}." if further else ""
     turned = checks[checks["old_passed"].ne(checks["new_passed"])]
     lost = turned[turned["new_passed"].eq(False) & turned["old_passed"].eq(True)]["check"].unique()
     won = turned[turned["new_passed"].eq(True) & turned["old_passed"].eq(False)]["check"].unique()

@@ -102,6 +102,14 @@ def test_the_page_says_what_moved_and_why_in_words():
     assert "nan" not in re.findall(r"[a-z]+", page) and "None" not in page
 
 
+def test_runs_on_different_extracts_are_not_said_to_rest_on_the_same_people():
+    folder = {"extracts": {"folder": "data/raw/demo"}}
+    other = run("other", sections=SECTIONS | {"extracts": {"folder": "data/raw/northshire"}})
+    same, different = (write_page(run(sections=SECTIONS | folder), new, compare_effects(run(), new), "What it shows", 10) for new in (run(sections=SECTIONS | folder), other))
+    assert "the same people" in same and "different extracts" not in same
+    assert "different extracts" in different and "the same people" not in different
+
+
 def test_a_run_beside_itself_says_that_nothing_differs():
     page = write_page(run(), run("the same"), compare_effects(run(), run()), "What it shows", 10).replace("\\", "")
     assert "No parameter differs. No main estimate moved. Every pass mark is met or missed as before." in page
