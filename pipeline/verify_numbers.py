@@ -6,15 +6,16 @@ report. Looked at in turn: one controlled table; several, a part of the columns 
 again from them (pipeline.verify_again) and their groups summed up; and last, which is weak, each number by any table.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from pipeline.verify_again import work_out_again
-from pipeline.verify_forms import RULES, make_forms, make_summaries, values_of
+from pipeline.verify_forms import RULES, is_word, make_forms, make_summaries, values_of
 from pipeline.verify_pages import Page, read_numbers
-from pipeline.verify_tracing import SLACK, Shown, trace, trace_parts
+from pipeline.verify_tracing import LEAST_SHARE, SLACK, Shown, trace, trace_parts
 
 # A table of fewer rows has too few for columns to be found out; it must agree with the controlled table of its name.
 FEW_ROWS = 4
@@ -34,30 +35,38 @@ def verify_numbers(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[st
 
     checked, failures, in_parts, singly = 0, [], 0, []
     for name, rows in page.tables.items():
-        shown = read_rows(rows)
-        n_numbers = sum(map(len, shown))
+        n_numbers = sum(map(len, read_rows(rows)))
         if not n_numbers:
             continue
-        checked += n_numbers
-        source, wrong = trace(shown, order_forms(name, forms))
-        if source is None and name in tables and len(rows) < FEW_ROWS:
-            failures += [f"table {name}, row {place + 1} ({row[0][:60]}): the table as a whole does not agree with tables/{name}.csv" for place, row in enumerate(rows)]
-            continue
-        if source is None or wrong:
-            other, still = trace(shown, order_forms(name, others()))
-            source, wrong = (other, still) if other and (source is None or len(still) < len(wrong)) else (source, wrong)
-        sources = [source] if source else []
-        if source is None:
-            every = order_forms(name, forms) + order_forms(name, others())
-            sources, wrong = trace_parts(shown, every)
-            in_parts += bool(sources)
-        if not sources:
-            singly.append(f"{name} ({n_numbers})")
-            wrong = find_unknown(shown, [made for _, made in every])
+        sources, wrong = explain_table(name, rows, tables, forms, others)
+        checked, in_parts = checked + n_numbers, in_parts + (len(sources) > 1)
+        singly += [] if sources else [f"{name} ({n_numbers})"]
         told = " with ".join(dict.fromkeys(sources)) or "any table"
         failures += [f"table {name}, row {place + 1} ({rows[place][0][:60]}): not a row of {told}" for place in wrong]
     how = f"{in_parts} tables from several at once; number by number, which is weak: {', '.join(singly) or 'none'}"
     return [(f"numbers in the report's tables ({how})", checked, failures)]
+
+
+def explain_table(name: str, rows: list[list[str]], tables: dict[str, pd.DataFrame], forms: dict[str, list], others: Callable[[], dict[str, list]]) -> tuple[list[str], list[int]]:
+    """Return from which tables a shown table was written, none where only each number for itself is found, and the places of its wrong rows.
+
+    `forms` are those of the controlled `tables`, `others` makes those of what is worked out or summed up from them. A
+    table of the same name is the source as soon as it explains most rows, and always of a table of few rows; others vie
+    with each other.
+    """
+    shown, own = read_rows(rows), name.replace("-", "_")
+    every = order_forms(own, forms) + order_forms(own, others())
+    source, wrong = trace(shown, [(other, made) for other, made in every if is_alike(own, other)])
+    if source is None and own in tables and sum(map(bool, shown)) < FEW_ROWS:
+        return [own], [place for place, row in enumerate(shown) if row]
+    for some in (forms, others()) if source is None else ():
+        if source is None or wrong:
+            other, still = trace(shown, order_forms(own, some))
+            source, wrong = (other, still) if other and (source is None or len(still) < len(wrong)) else (source, wrong)
+    if source is not None:
+        return [source], sorted({*wrong, *(find_misplaced(rows, shown, tables[source]) if source in tables else ())})
+    sources, wrong = trace_parts(shown, every)
+    return sources, wrong if sources else find_unknown(shown, [made for _, made in every])
 
 
 def read_rows(rows: list[list[str]]) -> Shown:
@@ -78,8 +87,32 @@ def apply_rules(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def order_forms(name: str, forms: dict[str, list]) -> list:
     """Return all forms of the controlled tables as pairs of name and what the rules make of it; those of the same name first."""
-    alike = sorted(forms, key=lambda other: (other != name, not (other.startswith(name) or name.startswith(other)), other))
+    alike = sorted(forms, key=lambda other: (other != name, not is_alike(name, other), other))
     return [(other, form) for other in alike for form in forms[other]]
+
+
+def is_alike(name: str, other: str) -> bool:
+    """Return whether one name begins with the other."""
+    return other.startswith(name) or name.startswith(other)
+
+
+def find_misplaced(rows: list[list[str]], shown: Shown, table: pd.DataFrame) -> list[int]:
+    """Return the rows whose heading stands word by word in a column of their source, and whose numbers do not stand beside it there."""
+    headings, misplaced = [plain(row[0]) if row else "" for row in rows], []
+    for column in [column for column in table if is_word(table[column])]:
+        names = set(table[column].map(plain))
+        if sum(heading in names for heading in headings) < max(LEAST_SHARE * len(rows), FEW_ROWS):
+            continue
+        beside = [one for one in (table, *make_summaries(table)) if column in one]
+        for place in [place for place, heading in enumerate(headings) if heading in names]:
+            forms = [apply_rules(values_of(one[one[column].map(plain) == headings[place]])) for one in beside]
+            misplaced += [place] if find_unknown([shown[place]], forms) else []
+    return misplaced
+
+
+def plain(words) -> str:
+    """Return words as they are compared: small letters, spaces between them."""
+    return str(words).replace("_", " ").casefold()
 
 
 def find_unknown(shown: Shown, forms: list[dict[str, np.ndarray]]) -> list[int]:

@@ -53,25 +53,33 @@ def may_explain(shown: Shown, made: dict[str, np.ndarray]) -> bool:
 def trace_parts(shown: Shown, forms: list) -> tuple[list[str], list[int]]:
     """Return from which controlled tables the rows `shown` were put together, a part of the columns each, and which rows they do not explain.
 
-    The table that explains most comes first; the next are held to the row's heading too where they have it. No table
-    comes back where a column remains that none explains.
+    The table that explains most comes first; the next are held to the row's heading too where they have it. A single
+    number of a row would be found by chance: no part is that small. Where columns remain that no table explains, the
+    first table is the source if it explains most numbers, and the rows are wrong; else no table comes back.
     """
     left, sources, wrong = sorted({column for row in shown for column, *_ in row}), [], set()
+    explained = 0
     while left and len(sources) < MOST_PARTS:
         best, most = None, 0.0
         for name, made in forms:
             columns, unexplained = explain_columns(shown, {0, *left}, made)
-            size = sum(column in left for row in shown for column, *_ in row if column in columns) - sum(len(shown[place]) for place in unexplained) + 0.5 * (0 in columns)
-            if size > most and columns & set(left):
+            part = keep_columns(shown, columns)
+            size = sum(column in left for row in part for column, *_ in row) - sum(len(part[place]) for place in unexplained) + 0.5 * (0 in columns)
+            if size > most and columns & set(left) and max(map(len, part)) > 1:
                 best, most = (name, columns, unexplained), size
             if best and not unexplained and columns >= set(left):
                 break
         if best is None:
-            return [], []
+            break
+        explained += int(most) if not sources else 0
         sources.append(best[0])
         left = [column for column in left if column not in best[1]]
         wrong |= set(best[2])
-    return ([], []) if left else (sources, sorted(wrong))
+    if not left:
+        return sources, sorted(wrong)
+    if explained < LEAST_SHARE * sum(map(len, shown)):
+        return [], []
+    return sources[:1], [place for place, row in enumerate(shown) if place in wrong or keep_columns([row], set(left))[0]]
 
 
 def explain_columns(shown: Shown, columns: set[int], made: dict[str, np.ndarray]) -> tuple[set[int], list[int]]:

@@ -59,6 +59,23 @@ def test_a_number_made_from_the_tables_is_traced_and_a_changed_one_is_found(what
         assert find_wrong(tables, forged), (what, column)
 
 
+def test_a_number_beside_the_heading_of_another_row_is_found():
+    """Every number stands somewhere in the column of values: only the heading says which it should be."""
+    stated = pd.DataFrame({"parameter": [f"panel.{name}" for name in WORLDS], "value": ["12", "24", "12", "90", "24", "12"]})
+    rows = stated.to_numpy().tolist()
+    assert find_wrong({"stated": stated}, rows) == []
+    rows[3][1] = "24"
+    assert len(find_wrong({"stated": stated}, rows)) == 1
+
+
+def test_a_table_of_few_rows_must_agree_with_the_one_of_its_name():
+    released = {"counts": counts().head(2), "elsewhere": pd.DataFrame({"n": range(1, 600)})}
+    rows = [["First", "525", "280"], ["Second", "165", "80"]]
+    for name, number, n_wrong in (("counts", "280", 0), ("counts", "281", 2)):
+        ((_, _, wrong),) = verify_numbers(Page(tables={name: [[*rows[0][:2], number], rows[1]]}), released)
+        assert len(wrong) == n_wrong
+
+
 def test_a_table_that_nothing_explains_is_held_number_by_number():
     rows = [[f"Row {place}", f"{at}"] for place, at in enumerate((61, 877, 987, 12, 45), 1)]
     assert len(find_wrong({"counts": counts()}, rows)) == 5
