@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline.wording import find_claim, find_effect, name_direction, write_change, write_inconclusive, write_interval, write_number, write_percent
+from pipeline.wording import find_claim, find_effect, find_not_calling, name_direction, write_change, write_inconclusive, write_interval, write_not_calling, write_number, write_percent
 
 FAILED, BRACKET, SUPPORTED, INCONCLUSIVE, CONSISTENT, NO_COMPARISON = "failed", "bracket", "supported", "inconclusive", "consistent", "no comparison"
 
@@ -142,7 +142,7 @@ def list_cannot_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool) 
 
 def write_of_100_clients(claims: pd.DataFrame, months: int) -> str:
     """Return in words of 100 clients how many did not call, and how many of these because of the scheme; empty where that is not known."""
-    share, points, low, high = (find_claim(claims, "did not call", name) for name in ("reproduced", "controlled", "ci_low", "ci_high"))
+    share, points, low, high = find_not_calling(claims)
     if not all(map(math.isfinite, (share, points, low, high))):
         return ""
     found = f"Of 100 clients, about {write_number(share)} did not call the police in the {months} months after referral"
@@ -151,4 +151,4 @@ def write_of_100_clients(claims: pd.DataFrame, months: int) -> str:
         return f"{found}; how many of them would not have called in any case cannot be told apart from all {reach}."
     if points < 0:
         return f"{found}; without the scheme about {write_number(share - points)} would not have called {reach}."
-    return f"{found}: about {write_number(share - points)} would not have called in any case, and {write_number(points)} more did not because of the scheme {reach}."
+    return f"{found}: {write_not_calling(share, points)} {reach}."

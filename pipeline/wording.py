@@ -197,7 +197,7 @@ def write_fall(percent: float, of: str = "") -> str:
 
 def write_shares(claims: pd.DataFrame) -> str:
     """Return in words how engaging changed the share of clients who did not call; empty where that is not known."""
-    share, points, low, high = (find_claim(claims, "did not call", name) for name in ("reproduced", "controlled", "ci_low", "ci_high"))
+    share, points, low, high = find_not_calling(claims)
     few = find_claim(claims, "called once or twice", "reproduced")
     clients = find_claim(claims, "clients", "reproduced")
     if any(map(math.isnan, (share, few, clients))):
@@ -210,7 +210,17 @@ def write_shares(claims: pd.DataFrame) -> str:
         return f"{found} Engaging is estimated to have {'raised' if points >= 0 else 'lowered'} the share who did not call by {change}; it may just as well have left it unchanged. Many people stop calling after a bad spell whether or not anybody helps them."
     if points < 0:
         return f"{found} Engaging is estimated to have lowered the share who did not call by {change}."
-    return f"{found} Engaging is estimated to have raised the share who did not call by {change}: of 100 clients, about {share - points:.0f} would not have called in any case, and {points:.0f} more did not because of the scheme."
+    return f"{found} Engaging is estimated to have raised the share who did not call by {change}: of 100 clients, {write_not_calling(share, points)}."
+
+
+def find_not_calling(claims: pd.DataFrame) -> tuple[float, float, float, float]:
+    """Return the share of clients who did not call, in percent, and by how many points engaging changed it, with its interval; NaN where not known."""
+    return tuple(find_claim(claims, "did not call", name) for name in ("reproduced", "controlled", "ci_low", "ci_high"))
+
+
+def write_not_calling(share: float, points: float) -> str:
+    """Return, of 100 clients, how many would not have called in any case and how many more did not because of the scheme, both in whole clients."""
+    return f"about {write_number(share - points)} would not have called in any case, and {write_number(points)} more did not because of the scheme"
 
 
 def write_decomposition(decomposition: pd.DataFrame, months: int) -> str:
