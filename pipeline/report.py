@@ -35,6 +35,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     effects, claims = tables["effects"], tables["claims"]
     main = effects[effects["outcome"].eq(wording.PRIMARY)]
     never = wording.find_effect(effects, "sequential_trials", "never_engaged")
+    choices = choices_that_matter(tables["sensitivity"])
     first = report_first_page.write_first_page(tables, parameters, is_simulated, list(not_shown))
     figures = {picture.file.removesuffix(".png"): write_figure(f"figures/{picture.file}", picture.title, picture.alt) for picture in pictures}
     return {
@@ -50,19 +51,22 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
         "decomposition_short": wording.write_parts_in_short(tables["decomposition"]),
         "decomposition_orders": wording.write_orders(tables["decomposition"]),
         "specification_sides": report_specifications.write_sides(tables["sensitivity"]),
-        "specification_choices": report_specifications.write_choices(choices_that_matter(tables["sensitivity"])),
+        "specification_choices": report_specifications.write_choices(choices),
         "falsification": "" if never is None and not first["has_complier"] else wording.write_falsification(never),
         "has_claim": claims["reproduced"].notna().any(),
         "not_shown": write_list(not_shown) if not_shown else "",
         "published": {claim: wording.write_number(wording.find_claim(claims, claim, "published")) for claim in claims["claim"]},
         "parameters": parameters,
-        "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], parameters, is_simulated),
+        "table": write_tables(tables, main, effects[~effects["outcome"].eq(wording.PRIMARY)], choices, parameters, is_simulated),
         "figure": figures,
     } | first | report_sections.write_sections(tables, figures, parameters, is_simulated)
 
 
-def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, parameters, is_simulated: bool) -> dict[str, Markup]:
-    """Return every table of the report as Markdown by name, empty text for a table that is only there when it has rows."""
+def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary: pd.DataFrame, choices: pd.DataFrame, parameters, is_simulated: bool) -> dict[str, Markup]:
+    """Return every table of the report as Markdown by name, empty text for a table that is only there when it has rows.
+
+    `main` and `secondary` are the effects on the primary outcome and on the others, `choices` those of pipeline.specification_choices.
+    """
     show, threshold = report_tables, parameters.disclosure.threshold
     is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
@@ -77,7 +81,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
         "completeness": (show.show_completeness(tables["link_quality"], threshold), "Share of linked contacts that hold each identifier"),
         "balance": (show.show_balance(tables["balance"]), "Standardised differences between the referred and each comparison group, before and after weighting"),
         "sensitivity": (report_specifications.show_sensitivity(tables["sensitivity"]), "Estimates that differ from the primary one in a single choice"),
-        "choices": (report_specifications.show_choices(choices_that_matter(tables["sensitivity"])), "By what the ratio is multiplied when one choice changes and the others stay: on average, least and most"),
+        "choices": (report_specifications.show_choices(choices), "By what the ratio is multiplied when one choice changes and the others stay: on average, least and most"),
         "validation": (show.show_validation(tables["validation_results"]), "Rules that the extracts were held to"),
         "broken_rules": (show.show_broken_rules(tables["validation_results"], threshold), "Rules not met in full"),
         "parameters": (show.show_parameters(tables["parameters"], is_simulated), "Parameters of this run"),
