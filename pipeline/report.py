@@ -104,6 +104,11 @@ def is_number_column(column: str) -> bool:
     return column in NUMBERS or column.endswith((": before", ": after", " contacts)"))
 
 
+def add_checklists(context: dict, tables: dict[str, pd.DataFrame], parameters) -> dict:
+    """Return `context` with the checklists that `tables` holds by now; the rest of the report, to which they were held, stays as it is."""
+    return context | report_sections.write_governance(tables, parameters)
+
+
 def write_report(context: dict) -> str:
     """Return the report's Markdown source."""
     return fill_template(read_template("report"), context)

@@ -35,7 +35,7 @@ FULL_NAMES = {
 def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) -> Markup:
     """Return checklists, logs and assurance as Markdown from controlled `tables` (TABLES), filled into `template`.
 
-    The ticks refer to the rest of the report, so it is written twice: without the table `checklists` everything else comes back.
+    The ticks refer to the rest of the report, so this is written twice: without the table `checklists` everything else comes back.
     """
     found = {name: tables.get(name, pd.DataFrame(columns=columns)) for name, columns in TABLES.items()}
     threshold, held = parameters.disclosure.threshold, found["checklists"]

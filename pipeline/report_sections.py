@@ -21,7 +21,6 @@ def write_sections(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], 
         "moderators_section": report_moderators.write_section(tables, figures, parameters, read_template("moderators")),
         "implementation_section": filled(report_implementation.write_section(tables, figures, parameters, read_template("implementation")), "How the scheme was delivered"),
         "economics_section": filled(report_economics.write_section(tables, figures, parameters, is_simulated, read_template("economics")), "What the scheme costs and saves"),
-        "governance_section": filled(report_governance.write_section(tables, parameters, read_template("governance")), "The state of the checklists"),
         "made_from": report_governance.write_made_from(parameters, tables),
         "ledger_section": report_governance.write_ledger(tables, read_template("ledger")),
         "rivals_section": filled(report_rivals.write_section(tables), "What else could have changed demand"),
@@ -35,7 +34,12 @@ def write_sections(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], 
         "uncertainty_section": report_uncertainty.write_section(tables, read_template("uncertainty")),
         "negative_controls_section": report_negative_controls.write_section(tables, figures, parameters, read_template("negative_controls")),
         "audit_section": report_audit.write_section(tables, figures, parameters, read_template("audit")),
-    }
+    } | write_governance(tables, parameters)
+
+
+def write_governance(tables: dict[str, pd.DataFrame], parameters) -> dict[str, Markup]:
+    """Return the section of checklists and logs, by name: the one section that refers to the rest of the report, and is written anew when that stands."""
+    return {"governance_section": filled(report_governance.write_section(tables, parameters, read_template("governance")), "The state of the checklists")}
 
 
 def filled(section: Markup, what: str) -> Markup:
