@@ -21,7 +21,7 @@ def project_words(root: Path) -> set[str]:
     Capitals are told from the rest because details are kept in capitals: YOUNG is nobody's heading, Young may begin a sentence.
     """
     package = Path(__file__).parent
-    paths = [*package.glob("*.py"), *(package / "templates").rglob("*.*"), *(path for pattern in WRITTEN for path in root.glob(pattern))]
+    paths = [*package.glob("*.py"), *package.glob("*.md"), *(package / "templates").rglob("*.*"), *(path for pattern in WRITTEN for path in root.glob(pattern))]
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()]
     texts += [text for path in root.glob(LISTS) for text in read_list(path)]
     words = {word for text in texts for word in WORD.findall(fold(text))}
