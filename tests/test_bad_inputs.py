@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import report_worlds
+from pages import NEVER_WORDED
 from percentages import baseless
 from pypdf import PdfReader
 from report_notebook import make_report
 
 from pipeline.checklists import MET, NOT_MET
+from pipeline.figure_tables import WITHOUT_NUMBERS
 from pipeline.figures import finish_figure
 from pipeline.figures_account import draw_decomposition
 from pipeline.leak_words import project_words
@@ -20,7 +22,6 @@ from pipeline.rendering import render_pdf
 
 PARAMS = check_params(load_sections())
 OWN_WORDS = project_words(Path(__file__).parent.parent)
-NEVER_WORDED = re.compile(r"(?<![\w.])(nan|NaN|NaT|None|inf|-inf|<NA>|NA|undefined)(?![\w.])")
 # What a value that is missing leaves in a sentence: a space before a stop, empty brackets, two stops, a preposition with nothing after it.
 HOLES = re.compile(r" [.,;:](?=\s|$)|\(\)|,,|;;|(?<!\.)\.\.(?!\.)|\b(of|by|to|from|between|and) [.,;)]")
 # Tables that every run has rows of, because the stages before stop without them.
@@ -118,10 +119,6 @@ def test_every_figure_in_the_report_shows_something_and_says_what_in_numbers(nam
     described = re.findall(r'\]\(figures/(\w+)\.png\)\{alt="([^"]*)"\}', markdown)
     assert described and [file for file, alt in described if not re.search(r"\d", alt) and file not in WITHOUT_NUMBERS] == []
     assert name == "panel only" or ("no figure, because" in markdown) == (name == "tiny")
-
-
-# The theory of change is a diagram of steps, not of numbers.
-WITHOUT_NUMBERS = {"theory_of_change"}
 
 
 def test_an_inconclusive_result_is_called_so_and_asks_for_more_people():

@@ -1,13 +1,13 @@
 """The report as a reader and a screen reader meet it, from made-up tables: HTML parsed, PDF read back."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import report_frames
+from pages import Page
 from pypdf import PdfReader
 
 from pipeline.disclosure import control_attrition, control_claims, control_table
@@ -27,32 +27,6 @@ from pipeline.tables import read_truth
 ROOT = Path(__file__).parent.parent
 FIGURES = ["flow", "balance", "before_after", "event_study", "effects", "decomposition", "specifications"]
 FIGURES += ["match_levels", "match_examples", "unlinkables", "link_thresholds", "linkage_months", "linkage_comparison"]
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
-
-
-class Page(HTMLParser):
-    """Collects the tags of a page in order, and its text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tags, self.text, self.open = [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not {"style", "script"} & set(self.open):
-            self.text.append(data)
-
-    def having(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")
