@@ -51,7 +51,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
         "rap_level": reached_level(held) if len(held) else "",
         "open_items": write_open(held),
         "checklists": [
-            {"name": FULL_NAMES.get(name, name), "summary": write_summary(rows), "table": write_table(show_items(rows), FULL_NAMES.get(name, name), name=f"checklist-{name.lower()}")}
+            {"name": FULL_NAMES.get(name, name), "summary": write_summary(rows), "table": write_table(show_items(rows), f"Items of {name}, and the evidence for each", name=f"checklist-{name.lower()}")}
             for name, rows in held.groupby("checklist", sort=False)
         ],
         "assumptions_day": write_day(found["assumptions"]["made_on"]), "decisions_day": write_day(found["decisions"]["decided_on"]),
