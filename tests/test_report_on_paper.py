@@ -107,12 +107,30 @@ def test_a_figure_stands_between_its_heading_and_the_next(paper):
     assert above + 1 == len(headings) and len(captions) > 20 and set(out) <= {"decomposition"}
 
 
+@pytest.mark.parametrize("height, has_text_before", [(1, False), (3, True)])
+def test_a_tall_figure_leaves_no_page_half_empty_and_a_flat_one_stays_where_it_is(tmp_path, height, has_text_before):
+    (tmp_path / "figures").mkdir()
+    for name, size in (("dot", (2, 1)), ("next", (2, height))):
+        (tmp_path / "figures" / f"{name}.png").write_bytes(finish_figure(name, "", (Figure(figsize=size), ""), dpi=10).png)
+    words = "A line of text that is as long as the page is wide, or nearly so, and says nothing else. " * 12
+    after = FIGURE.replace("dot", "next").replace("A caption", "The caption") + '{alt="It shows a dot"}\n\nWhat comes after it.'
+    render_pdf(f'{FIGURE}{{alt="It shows a dot"}}\n\n{words}\n\n{after}', tmp_path, tmp_path / "a.pdf", "T")
+    text = "".join(leaf.extract_text() for leaf in PdfReader(tmp_path / "a.pdf").pages)
+    assert (text.index("What comes after it") < text.index("The caption")) == has_text_before
+
+
 def test_a_table_gives_its_width_to_what_there_is_most_of():
     """Not to the longest name, which may break after its point, nor to the one long value among short ones."""
     rows = pd.DataFrame({"Parameter": ["a.b"] * 20 + ["pass_marks.negative_control_coverage_at_least"], "Value": ["1"] * 20 + ["name " * 60], "Meaning": ["a word of the meaning " * 8] * 21})
     source = pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
     widths = [float(width) for width in re.findall(r"([\d.]+)%", re.search(r"columns: \(([^()]*)\)", source)[1])]
     assert len(widths) == 3 and widths[2] > 50 and widths[0] < 35 and "marks.\u200bnegative" in source
+
+
+def test_a_table_whose_cells_are_hardly_wider_than_their_columns_has_widths_all_the_same():
+    rows = pd.DataFrame({name: [f"{'w' * 23} w"] for name in "ABCD"} | {"E": ["v" * 5]})
+    source = pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
+    assert "nan" not in source and 99 < sum(map(float, re.findall(r"([\d.]+)%", re.search(r"columns: \(([^()]*)\)", source)[1]))) < 101
 
 
 @pytest.mark.parametrize("alt", ["", '{alt=""}'])

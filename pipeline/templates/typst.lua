@@ -73,7 +73,8 @@ function Table(tbl)
     one_line = one_line + math.max(needs[i], longest(head, count) + 3)
     total = total + needs[i]
     used = used + widths[i]
-    over[i] = overrun(cells, widths[i], count)
+    -- Without the room between columns, so that whatever is wider than its column wants something.
+    over[i] = overrun(cells, widths[i] - 2, count)
     wanting = wanting + over[i]
   end
   for i, spec in ipairs(tbl.colspecs) do
