@@ -21,6 +21,9 @@ def work_out_again(tables: Tables) -> Tables:
     if "claims" in tables:
         claims = tables["claims"]
         made["claims without the scheme"] = claims.assign(without=claims["reproduced"] - claims["controlled"])
+    if len(tables.get("decomposition", ())):
+        parts = tables["decomposition"].sort_values("position")
+        made["parts of the fall"] = parts.assign(share=parts["contacts_per_client"] / parts["contacts_per_client"].iloc[0])
     if "p_value" in tables.get("effects", ()):
         made["effects corrected"] = correct_outcomes(tables)
     if "sensitivity" in tables and len(tables["sensitivity"]):

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.verify_derived import Findings, Tables, compare, digits_of, gather
 
 ENDS = {"": "estimate", "_low": "ci_high", "_high": "ci_low"}
+DESIGNS = [("sequential_trials", "referral"), ("complier", "engaged")]
 # Between these the shape of a negative binomial is looked for.
 SHAPES = (0.05, 50.0)
 
@@ -22,7 +23,8 @@ def check_hours(tables: Tables) -> Findings:
     if not {"officer_hours", "effects"} <= tables.keys():
         return gather("officer hours averted")
     table, effects, parts = tables["officer_hours"], tables["effects"], []
-    minutes = effects[effects["outcome"].eq("officer_minutes") & effects["estimator"].isin(["sequential_trials", "complier"])].set_index("estimand")["n_counted"].astype(float)
+    designs = pd.Series(list(zip(effects["estimator"], effects["estimand"])), index=effects.index, dtype=object)
+    minutes = effects[effects["outcome"].eq("officer_minutes") & designs.isin(DESIGNS)].groupby("estimand")["n_counted"].first().astype(float)
     recorded = table["hours_after"].where(table["basis"].eq("recorded"))
     parts.append(compare("hours_after", "officer_hours", recorded, table["estimand"].map(minutes) / 60, digits_of(table["hours_after"])))
     half = digits_of(table["estimate"], table["ci_low"], table["ci_high"])
@@ -42,7 +44,7 @@ def check_published(tables: Tables, reference: Tables) -> Findings:
         return gather(name)
     table, claims = tables["published_hours"], tables["claims"].set_index("claim")
     is_published = table["is_published"].astype(str).eq("True")
-    naive = tables["effects"][tables["effects"]["estimator"].eq("naive")].set_index("outcome")
+    naive = tables["effects"][tables["effects"]["estimator"].eq("naive")].groupby("outcome")[["n_counted", "n_averted"]].first()
     before = naive["n_counted"].astype(float) + naive["n_averted"].astype(float)
     own = {"n_clients": claims["reproduced"].get("clients", math.nan), "hours": before.get("officer_minutes", math.nan) / 60}
     own["contacts_per_client"] = before.get("n_contacts", math.nan) / own["n_clients"]

@@ -51,14 +51,15 @@ def explain_table(name: str, rows: list[list[str]], tables: dict[str, pd.DataFra
     """Return from which tables a shown table was written, none where only each number for itself is found, and the places of its wrong rows.
 
     `forms` are those of the controlled `tables`, `others` makes those of what is worked out or summed up from them. A
-    table of the same name is the source as soon as it explains most rows, and always of a table of few rows; others vie
-    with each other.
+    table of the same name is the source as soon as it explains most rows, and always, alone or with others, of a table of few rows; others
+    vie with each other.
     """
     shown, own = read_rows(rows), name.replace("-", "_")
     every = order_forms(own, forms) + order_forms(own, others())
     source, wrong = trace(shown, [(other, made) for other, made in every if is_alike(own, other)])
     if source is None and own in tables and sum(map(bool, shown)) < FEW_ROWS:
-        return [own], [place for place, row in enumerate(shown) if row]
+        sources, wrong = trace_parts(shown, every)
+        return (sources, wrong) if own in sources and not wrong else ([own], [place for place, row in enumerate(shown) if row])
     for some in (forms, others()) if source is None else ():
         if source is None or wrong:
             other, still = trace(shown, order_forms(own, some))
@@ -66,6 +67,9 @@ def explain_table(name: str, rows: list[list[str]], tables: dict[str, pd.DataFra
     if source is not None:
         return [source], sorted({*wrong, *(find_misplaced(rows, shown, tables[source]) if source in tables else ())})
     sources, wrong = trace_parts(shown, every)
+    if len(sources) == 1 and sum(map(bool, shown)) < FEW_ROWS and not is_alike(own, sources[0]):
+        # Too few rows to tell a wrong number from one that another table holds alone.
+        sources = []
     return sources, wrong if sources else find_unknown(shown, [made for _, made in every])
 
 

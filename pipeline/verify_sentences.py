@@ -5,6 +5,7 @@ one small table as a whole, else, which is weak, each by any table. Values of pa
 A sentence that states an interval must be explained by one row or one table.
 """
 
+import math
 import re
 
 import numpy as np
@@ -20,22 +21,30 @@ SENTENCE = re.compile(r"(?<=[.;:?!])\s+(?=[A-Z\u2018])")
 # Of every 100 contacts, of 100 clients.
 SAID = {100.0}
 SMALL = 40
+# A number with the word before it and the word after it, if there is one.
+WITH_WORDS = re.compile(r"[^\W\d]+\W{1,3}(\d[\d.,]*\d|\d)(?=(\W{1,3}[^\W\d]+|\W*$))")
 # Years of publications and of events.
 YEARS = range(1900, 2100)
 
 
-def verify_sentences(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[str, int, list[str]]]:
-    """Return what was checked of the sentences: name, sentences checked, failures in words; `tables` are the controlled ones."""
+def verify_sentences(page: Page, tables: dict[str, pd.DataFrame], fixed: str = "") -> list[tuple[str, int, list[str]]]:
+    """Return what was checked of the sentences: name, sentences checked, failures in words; `tables` are the controlled ones.
+
+    `fixed` is text that says the same in every run, such as what a template cites; a number that stands there between
+    the same words is no result.
+    """
     said = SAID | {number for cell in tables.get("parameters", pd.DataFrame({"value": []}))["value"].fillna("").astype(str) for number, _, _ in read_numbers(cell)}
     tables = tables | work_out_again(tables)
-    said |= {round(100 * number, 6) for number in said if 0 < number < 1}
+    shares = [number for number in said if 0 < number < 1]
+    # A probability is also said in percent, and as odds in bits.
+    said |= {round(100 * share, 6) for share in shares} | {round(abs(math.log2(share / (1 - share))), 1) for share in shares}
     forms = [make_all(form) for table in tables.values() for form in make_forms(table)]
     wholes = [make_all(values_of(table).reshape(1, -1)) for table in tables.values() if 0 < len(table) <= SMALL]
     pool = [make_all(np.concatenate([values_of(table).ravel() for table in tables.values()]).reshape(1, -1))] if tables else []
     checked, by_row, by_table, wrong = 0, 0, 0, []
     for heading, text in page.blocks + find_wordy_cells(page):
         for sentence in SENTENCE.split(text):
-            numbers = [(number, decimals) for number, decimals, words in read_numbers(sentence) if abs(number) not in said and not (number in YEARS and words.isdigit())]
+            numbers = [(number, decimals) for number, decimals, words in read_numbers(drop_fixed(sentence, fixed)) if abs(number) not in said and not (number in YEARS and words.isdigit())]
             if not numbers:
                 continue
             checked += 1
@@ -47,6 +56,14 @@ def verify_sentences(page: Page, tables: dict[str, pd.DataFrame]) -> list[tuple[
                 wrong.append(f"under \u201c{heading}\u201d: \u201c{sentence[:110]}\u201d holds a number that no table explains")
     name = f"numbers in sentences and descriptions of figures ({by_row} sentences by one row, {by_table} by one table, {checked - by_row - by_table - len(wrong)} number by number, which is weak)"
     return [(name, checked, wrong)]
+
+
+def drop_fixed(sentence: str, fixed: str) -> str:
+    """Return a sentence without the numbers that stand in `fixed` between the same words."""
+    for match in reversed(list(WITH_WORDS.finditer(sentence)) if fixed else []):
+        if match.group() + match.group(2) in fixed:
+            sentence = sentence[: match.start(1)] + sentence[match.end(1) :]
+    return sentence
 
 
 def find_wordy_cells(page: Page) -> list[tuple[str, str]]:

@@ -88,6 +88,12 @@ def test_a_sentence_in_a_cell_is_read_with_the_prose():
     assert len(verify_sentences(Page(tables={"shown": said}), {"counts": counts()})[0][2]) == 1
 
 
+def test_a_number_that_a_template_cites_is_no_result_between_other_words_it_is():
+    cited = "In one town use fell by 38 points after a programme; 12 people were asked."
+    assert verify_sentences(Page(blocks=[("Why", cited)]), {"counts": counts()}, cited)[0][2] == []
+    assert len(verify_sentences(Page(blocks=[("Why", "Demand fell by 38 percent after it.")]), {"counts": counts()}, cited)[0][2]) == 1
+
+
 def test_corrected_p_values_of_other_outcomes_follow_holm():
     """0.01, 0.02 and 0.04 become 3 x 0.01, 2 x 0.02 and 0.04; the plan's own outcome takes no part."""
     effects = pd.DataFrame({"outcome": ["n_contacts", "n_101", "n_999", "n_caller"], "estimator": "complier", "p_value": [0.001, 0.02, 0.01, 0.04]})
