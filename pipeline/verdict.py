@@ -133,7 +133,7 @@ def list_cannot_say(verdict: Verdict, claims: pd.DataFrame, is_simulated: bool) 
     if verdict.kind in (SUPPORTED, INCONCLUSIVE) and verdict.complier is None:
         lines.append("What the scheme did for those who engaged: the people referred include those who never met a mentor.")
     return lines + [
-        "That it holds for people unlike those analysed, such as those sent without a recent police contact.",
+        "That the effect holds for people unlike those analysed, such as those without a recent contact.",
         "That fewer contacts mean a better life: a fall in calls can also mean that people no longer ask for help.",
         "That officers did not pick people who were about to improve anyway: no analysis here rules that out.",
         "That it was this scheme alone: others in the same force and years may have reached the same people.",
