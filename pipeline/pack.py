@@ -26,12 +26,12 @@ METADATA, MANIFEST = "ro-crate-metadata.json", "manifest-sha256.txt"
 # The first moment that a zip can state: a clock would change the bytes.
 MOMENT = (1980, 1, 1, 0, 0, 0)
 RERUN_SAME = (
-    "The release in this pack is that of the demonstration, so the rerun must give the same tables: `diff` names none but `provenance.csv`, which names the commit and the versions, "
-    "and `plan_ledger.csv` where the first run differed from its commit."
+    "The release in this pack is that of the demonstration, so the rerun must give the same tables: `diff -rq ../release/tables reports/tables` names none but `provenance.csv`, which holds the commit, "
+    "and `plan_ledger.csv` where the parameters of the release differed from those of its commit."
 )
 RERUN_OTHER = (
-    "The release in this pack was made from extracts that stay with the force. First set `extracts.folder` to `data/raw/demo`, `extracts.kind` to `identified` and the dates under `study` and "
-    "`claim` to those that the comments of `params.yaml` give for the demonstration; the rerun then shows the method at work, and `python -m pipeline.verify_pack` recomputes what the controlled tables of the real run allow."
+    "The release in this pack was made from extracts that stay with the force. First set `extracts.folder` to `data/raw/demo` and `extracts.kind` to `identified` in `project/params.yaml`; the simulation follows "
+    "the dates under `study` and `claim`. The rerun then shows the method at work, and `python -m pipeline.verify_pack` recomputes what the controlled tables of the real run allow."
 )
 
 

@@ -8,6 +8,9 @@ import sys
 import pytest
 from small_release import ROOT
 
+from pipeline.pack import RERUN_OTHER
+from pipeline.params import load_sections
+
 INSTRUCTIONS = (ROOT / "pipeline/reviewer_pack.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```bash\n(.*?)```", INSTRUCTIONS, flags=re.DOTALL) for line in block.splitlines()]
 # A stand-in for the environment that the set-up makes: this Python's programs; DVC only says what it would run first.
@@ -30,6 +33,8 @@ def test_what_the_instructions_point_to_is_there():
     assert "### Without make, or on Windows" in (ROOT / "README.md").read_text(encoding="utf-8")
     named = re.findall(r"`project/([\w./]+\.(?:md|yaml))`", INSTRUCTIONS)
     assert named and all((ROOT / name).is_file() for name in named)
+    sections = load_sections()
+    assert {"extracts.folder", "extracts.kind"} <= set(re.findall(r"`(\w+\.\w+)`", RERUN_OTHER)) and all(name in sections["extracts"] for name in ("folder", "kind"))
 
 
 def test_the_instructions_say_that_there_is_no_licence_and_who_decides():
