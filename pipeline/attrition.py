@@ -26,7 +26,7 @@ ANALYSIS = [
     ("at_risk", "dead, moved away, in custody or in hospital on the day of referral", "is_at_risk"),
     ("analysed", "no recent contact to compare on: described apart (untriggered)", "is_triggered"),
 ]
-UPTAKE = [("accepted", "no referral was accepted: stays in the analysis", "is_accepted"), ("engaged", "never engaged: stays in the analysis", "is_engaged")]
+UPTAKE, APART = ([("accepted", f"no referral was accepted: {then}", "is_accepted"), ("engaged", f"never engaged: {then}", "is_engaged")] for then in ("stays in the analysis", "described apart"))
 
 
 def attrition_table(referred: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def attrition_table(referred: pd.DataFrame) -> pd.DataFrame:
         flow("claim", in_study, CLAIM),
         flow("analysis", in_study, ANALYSIS),
         flow("uptake", analysed, [("analysed", "everyone in the analysis", "is_in_study"), *UPTAKE]),
-        flow("untriggered", untriggered, [("untriggered", "referred without a recent contact", "is_in_study"), *UPTAKE]),
+        flow("untriggered", untriggered, [("untriggered", "referred without a recent contact", "is_in_study"), *APART]),
         flow("overlap", either, [
             ("either", "in the claim or in the analysis", "is_in_study"),
             ("analysis", "in the claim only", "is_triggered"),

@@ -74,6 +74,6 @@ def describe_violation(row) -> str:
     if not np.isfinite(row.slope):
         return "Which steady drift of the arms the pre-trend test could find cannot be said: too few resamples for so many months."
     return (
-        f"The ratio that a steady drift of the arms by {100 * np.expm1(row.slope):.1f} % a month, which the pre-trend test finds in {100 * row.power:.0f} of 100 cases, "
+        f"The ratio that a steady drift of the arms by {100 * np.expm1(row.slope):.1f}% a month, which the pre-trend test finds in {100 * row.power:.0f} of 100 cases, "
         "would show after time zero without any effect. The weights flatten such a drift beforehand, so passing the test rules little out."
     )

@@ -1,6 +1,6 @@
 """Figures of the linkage: m and u, made-up pairs step by step, who cannot be linked, thresholds, months, linked against unlinked.
 
-Built on the style of pipeline.figures; each function returns the figure and its alternative text.
+Built on the style of pipeline.figures and on pipeline.linkage_comparison; each function returns the figure and its alternative text.
 """
 
 import textwrap
@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, new_figure, title_figure
 from pipeline.labels import label
+from pipeline.linkage_comparison import leave_out_echoes
 
 GREEN = "#007A5A"
 MEASURES = {"precision": (BLUE, "o", "-"), "recall": (ORANGE, "s", "--"), "f1": (GREEN, "^", ":")}
@@ -178,7 +179,7 @@ def draw_linkage_months(linkage_months: pd.DataFrame, measures: dict[str, str]) 
 
 def draw_linkage_comparison(linkage_comparison: pd.DataFrame) -> tuple[Figure, str]:
     """Return the largest standardised difference of each characteristic between linked and unlinked, and the alternative text."""
-    rows = linkage_comparison.dropna(subset=["difference"])
+    rows = leave_out_echoes(linkage_comparison).dropna(subset=["difference"])
     size = rows.assign(size=rows["difference"].abs().astype(float)).groupby(["characteristic", "compared"])["size"].max().unstack()
     size = size.loc[size.max(axis=1).sort_values(kind="stable").index] if len(size) else size
     figure, axes = new_figure(1.7 + 0.27 * max(len(size), 4))

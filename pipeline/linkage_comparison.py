@@ -85,6 +85,11 @@ def add_difference(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(difference=((one - other) / spread.where(spread > 0)).mask(one.eq(other), 0.0))
 
 
+def leave_out_echoes(linkage_comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return `linkage_comparison` without the level "no" of what is yes or no: it says what "yes" says, but for rounding."""
+    return linkage_comparison[linkage_comparison["level"].ne("no")]
+
+
 def control_comparison(linkage_comparison: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
     """Return `linkage_comparison` fit for publication: counts rounded or suppressed, a second one beside a single suppressed one, shares and differences from rounded counts.
 

@@ -3,7 +3,7 @@
 The rule: first a pass mark that was missed, or an answer that could not be had; then whatever could move the answer in
 either direction, by how far it could as a share of the way from the interval's nearer end to no effect; then what the
 extracts could not show; then whom the answer does not reach. Where the interval holds no effect, its width comes first and
-the way is half of that width. Sizes come from controlled tables. Builds on nothing.
+the way is half of that width. The width itself is held to the way from the estimate, and lost contacts to the loss that would overturn the answer. Sizes come from controlled tables. Builds on nothing.
 """
 
 import numpy as np

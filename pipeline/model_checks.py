@@ -68,7 +68,7 @@ def describe_falsification(effects: pd.DataFrame) -> dict:
 
 def check_denominator(inverse: np.ndarray, confidence: float) -> dict:
     """Return the row of the lower end of the complier inverse, from its draws."""
-    meaning = "The lower end of contacts averted per contact made by the engaged; at zero or below the interval is unbounded."
+    meaning = "The lower end of the contacts that the engaged would have made without the scheme, per contact they made; at zero or below, the interval of engaging has no end."
     return at_least("complier denominator", percentile_interval(inverse, confidence)[0], 0.0, meaning)
 
 

@@ -13,7 +13,7 @@ from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
 from pipeline.robustness import e_value, e_value_of_interval, e_value_remark
-from pipeline.wording import PRIMARY, close_up, write_number, write_p, write_percent
+from pipeline.wording import PRIMARY, write_number, write_p, write_percent
 
 NAMES = {
     ("referral", "sequential_trials"): "Being referred", ("never_engaged", "sequential_trials"): "Being referred without engaging",
@@ -76,7 +76,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "breakdown": write_breakdown(found["honest_bounds"], parameters.diagnostics.block_months),
         "scored": write_scored(found["score_bootstrap"]),
         "e_values": write_table_if_any(show_e_values(found["e_values"]), "E-values", NUMBERS, "e-values"),
-        "remark": close_up(e_value_remark(naive_ratio(found["e_values"]))),
+        "remark": e_value_remark(naive_ratio(found["e_values"])),
     }
     return Markup(fill_template(template, context))
 

@@ -71,7 +71,7 @@ def show_limits(main_limits: pd.DataFrame) -> Markup:
     shown = pd.DataFrame(
         [{"Limit": KINDS[row.kind], "Could move the log ratio by": "–" if row.kind in ("recall", "pass marks") or pd.isna(row.pull) else write_number(row.pull, 2), "Share of the way": write_share(row)} for row in main_limits.itertuples()]
     )
-    return write_table_if_any(shown, "Limits in the order in which they matter; the way is from the nearer end of the interval to no effect, or half the interval where it holds no effect", ["Could move the log ratio by", "Share of the way"], "main-limits")
+    return write_table_if_any(shown, "Limits in the order in which they matter; the way is from the nearer end of the interval to no effect, or half the interval where it holds no effect; for the interval's own width it is from the estimate, and for lost contacts it is the loss that would overturn the answer", ["Could move the log ratio by", "Share of the way"], "main-limits")
 
 
 def write_share(row) -> str:

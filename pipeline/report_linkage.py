@@ -12,7 +12,7 @@ from pipeline.disclosure import control_table
 from pipeline.disclosure_rates import control_shares, control_unlinkables
 from pipeline.figures_linkage import NOTABLE, name_level
 from pipeline.labels import label
-from pipeline.linkage_comparison import control_comparison
+from pipeline.linkage_comparison import control_comparison, leave_out_echoes
 from pipeline.markdown import Markup, fill_template, write_tables
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_difference, write_share
 from pipeline.report_uncertainty import NUMBERS as UNCERTAINTY_NUMBERS
@@ -203,8 +203,8 @@ def show_comparison(linkage_comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the levels in which linked and unlinked differ most, largest difference first within each comparison."""
     if linkage_comparison.empty:
         return pd.DataFrame()
-    is_echo = linkage_comparison["characteristic"].str.startswith("holds") & linkage_comparison["level"].eq("no")
-    rows = linkage_comparison[~is_echo & linkage_comparison["difference"].abs().ge(LEAST_DIFFERENCE).fillna(False)]
+    rows = leave_out_echoes(linkage_comparison)
+    rows = rows[rows["difference"].abs().ge(LEAST_DIFFERENCE).fillna(False)]
     rows = rows.assign(size=rows["difference"].abs().astype(float)).sort_values(["compared", "size"], ascending=[True, False], kind="stable")
     return pd.DataFrame([
         {"Compared": row.compared[0].upper() + row.compared[1:], "Characteristic": label("characteristic", row.characteristic) + ("" if row.characteristic.startswith("holds") else f": {str(row.level).replace('_', ' ')}"),

@@ -170,7 +170,7 @@ def show_checks(model_checks: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in model_checks.itertuples():
         found, mark = write_beside(row.value, row.pass_mark)
-        rows.append({"Check": str(row.check).replace("_", " ").capitalize(), "Found": found, "Pass mark": mark, "Verdict": verdict_words(row.passed, row.pass_mark), "What it means": close_up(row.meaning)})
+        rows.append({"Check": str(row.check).replace("_", " ").capitalize(), "Found": found, "Pass mark": mark, "Verdict": verdict_words(row.passed, row.pass_mark), "What it means": row.meaning})
     return pd.DataFrame(rows)
 
 

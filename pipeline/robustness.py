@@ -5,7 +5,7 @@ import numpy as np
 # Without this sentence an E-value is not shown.
 E_VALUE_REMARK = (
     "An E-value says how strongly something unmeasured would have to be tied to both referral and contacts to explain the estimate away. "
-    "It says nothing about regression to the mean, which needs nothing unmeasured: a naive fall of {fall:.0f} % has an E-value of {naive:.1f} and may hold no effect at all."
+    "It says nothing about regression to the mean, which needs nothing unmeasured: a naive fall of {fall:.0f}% has an E-value of {naive:.1f} and may hold no effect at all."
 )
 # 80 % power at a two-sided 5 % level: 1.96 + 0.84 standard errors (Bloom 1995).
 POWER_FACTOR = 2.80

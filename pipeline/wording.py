@@ -7,6 +7,7 @@ Builds on pipeline.labels.
 
 import math
 import re
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,12 @@ def write_number(value, decimals: int = 0) -> str:
     """Return `value` with thousands separated; "not available" when it is missing, "unbounded" when it is infinite."""
     if pd.isna(value):
         return MISSING
-    return "unbounded" if math.isinf(value) else f"{round(value, decimals) + 0:,.{decimals}f}".replace("-", "\u2212")
+    return "unbounded" if math.isinf(value) else f"{round_half_up(value, decimals) + 0:,.{decimals}f}".replace("-", "\u2212")
+
+
+def round_half_up(value, decimals: int) -> Decimal:
+    """Return `value` rounded as it reads in decimals, halves away from nought: a share of 0.9605 and the 96.05% it is become 0.961 and 96.1%."""
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def write_percent(value, decimals: int = 1) -> str:

@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 
-from pipeline.linkage_comparison import compare_linked
+from pipeline.figures_linkage import draw_linkage_comparison
+from pipeline.linkage_comparison import compare_linked, control_comparison, standardise_differences
+from pipeline.report_linkage import show_comparison
 
 CONTACTS = pd.DataFrame({
     "contact_id": list("abcd"), "received_at": pd.to_datetime(["2018-01-05", "2018-06-01", "2019-07-01", "2019-09-09"]), "channel": ["999", "101", "101", "101"],
@@ -44,3 +46,11 @@ def test_a_client_counts_once_by_the_first_referral(compared):
     row = compared.loc[("clients found and not found", "source", "health")]
     assert (row["n_linked"], row["n_unlinked"], row["difference"]) == (1, 1, 0)
     assert ("clients found and not found", "source", "police") not in compared.index
+
+
+def test_figure_and_table_show_the_same_difference_where_rounding_parts_yes_from_no():
+    counts = pd.DataFrame([("contacts with and without a person", "holds phone", level, linked, unlinked) for level, linked, unlinked in (("no", 9292, 128), ("yes", 83578, 27))], columns=["compared", "characteristic", "level", "n_linked", "n_unlinked"])
+    published = control_comparison(standardise_differences(counts), 10, 5)
+    assert published["difference"].abs().nunique() == 2
+    shown = show_comparison(published)["Difference"].item().removeprefix("+")
+    assert f"({shown})" in draw_linkage_comparison(published)[1]

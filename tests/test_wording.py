@@ -128,3 +128,11 @@ def test_the_claim_sentence_holds_the_four_numbers():
     sentence = wording.write_claim(report_frames.claims())
     assert all(number in sentence for number in ("81%", "80.9%", "42.3%", "22.6%", "57.0%"))
     assert "could not be estimated" in wording.write_claim(report_frames.claims().assign(controlled=np.nan))
+
+
+@pytest.mark.parametrize("make", [float, np.float64])
+def test_a_share_and_its_percentage_round_alike_whatever_kind_of_number_they_are(make):
+    """0.65 lies above its half as a float and 96.05 below; numpy and Python round them differently, and a table and a sentence then disagree."""
+    assert wording.write_number(make(0.9605), 3) == "0.961" and wording.write_percent(make(100 * 0.9605)) == "96.1%"
+    assert wording.write_number(make(0.65), 1) == "0.7" and wording.write_number(make(-0.65), 1) == "\u22120.7"
+    assert wording.write_number(make(-0.04), 1) == "0.0" and wording.write_number(make(1234.5)) == "1,235"
