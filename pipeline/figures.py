@@ -159,8 +159,10 @@ def draw_balance(balance: pd.DataFrame, at_most: float) -> tuple[Figure, str]:
     figure, axes = new_figure(1.5 + 0.26 * max(len(rows), 4))
     places = np.arange(len(rows))
     axes.hlines(places, rows["smd_before"].abs(), rows["smd_after"].abs(), color=LIGHT, lw=1.2)
-    axes.plot(rows["smd_before"].abs(), places, ls="", marker="s", mfc="white", color=ORANGE, ms=5, label="before weighting")
-    axes.plot(rows["smd_after"].abs(), places, ls="", marker="o", color=BLUE, ms=5, label="after weighting")
+    # Over the frame: a mark at nought would be half hidden by it.
+    over = {"ls": "", "ms": 5, "clip_on": False, "zorder": 3}
+    axes.plot(rows["smd_before"].abs(), places, marker="s", mfc="white", color=ORANGE, label="before weighting", **over)
+    axes.plot(rows["smd_after"].abs(), places, marker="o", color=BLUE, label="after weighting", **over)
     axes.axvline(at_most, color=GREY, lw=1, ls="--")
     axes.axvline(at_most / 2, color=GREY, lw=1, ls=":")
     axes.set_yticks(places, [label_lag(str(name)) for name in rows["covariate"]])

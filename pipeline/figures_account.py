@@ -80,7 +80,7 @@ def draw_decomposition(decomposition: pd.DataFrame) -> tuple[Figure, str]:
     if len(rows):
         edges = pd.concat([starts, ends, low_ends, high_ends]).replace([np.inf, -np.inf], np.nan)
         low, high = min(edges.min(), 0), max(edges.max(), 0)
-        axes.set_xlim(low * 1.1, high + 0.14 * (high - low))
+        axes.set_xlim(low - 0.05 * (high - low), high + 0.22 * (high - low))
     axes.grid(axis="y", visible=False)
     title_figure(figure, "What the fall as published is made of")
     parts = [f"{name} {row.percentage_points:.1f}{in_brackets(row)}" for name, row in zip(names, rows.itertuples())]

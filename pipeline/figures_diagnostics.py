@@ -23,6 +23,8 @@ def draw_bounds(honest_bounds: pd.DataFrame) -> tuple[Figure, str]:
         for place, row in zip(places, rows.itertuples()):
             colour, style = (BLUE, "-") if row.excludes_no_effect else (ORANGE, ":")
             axes.vlines(place, max(row.ci_low, low), min(row.ci_high, high), color=colour, lw=3, ls=style)
+            # Where an interval ends: its last dot may lie well before.
+            axes.hlines([end for end in (row.ci_low, row.ci_high) if low <= end <= high], place - 0.25, place + 0.25, color=colour, lw=1.6)
         axes.axhline(0, color=GREY, lw=1)
         axes.set_xticks(places, [f"{bound:g}" for bound in rows["bound"]], rotation=60)
         axes.set_xlabel(textwrap.fill(words, 18))

@@ -1,4 +1,4 @@
-"""The figures of how the scheme was carried out. Built on the style of pipeline.figures, drawn from controlled tables.
+"""The figures of how the scheme was carried out. Built on the style of pipeline.figures and the words of pipeline.wording, drawn from controlled tables.
 
 A quarter whose count is suppressed leaves a gap in its line.
 """
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.figures import BLUE, GREY, ORANGE, new_figure, title_figure
+from pipeline.wording import write_date
 
 LINES = {"n_referrals": ("Referrals", GREY, "^", ":"), "n_people": ("People first referred", ORANGE, "s", "--"), "n_engaged": ("Of these, met a mentor", BLUE, "o", "-")}
 MENTORS = {"n_active": ("Active mentors", BLUE, "o", "-"), "n_lived": ("Of these, with lived experience", ORANGE, "s", "--")}
@@ -23,7 +24,7 @@ def draw_referrals(referral_counts: pd.DataFrame, referrals_from, referrals_to) 
     is_whole = (quarters.start_time >= pd.Timestamp(referrals_from)) & (quarters.end_time.normalize() <= pd.Timestamp(referrals_to))
     rows = rows[is_whole].reset_index(drop=True)
     figure, axes = new_figure(3.4)
-    sentences = draw_lines(axes, rows, LINES, rows["level"])
+    sentences = draw_lines(axes, rows, LINES, rows["level"], np.arange(len(rows)))
     starts = [place for place, level in enumerate(rows["level"]) if level.endswith("Q1")]
     axes.set_xticks(starts, [rows["level"][place][:4] for place in starts])
     axes.set(xlabel="Quarter of referral (first of each year named)", ylabel="Number in the quarter")
@@ -54,27 +55,32 @@ def readable_days(days: list[int]) -> list[int]:
 
 
 def draw_mentors(mentor_quarters: pd.DataFrame) -> tuple[Figure, str]:
-    """Return the mentors active at each quarter's end and those with lived experience, and the alternative text."""
+    """Return the mentors active at each quarter's end and those with lived experience, and the alternative text.
+
+    The last day may end no quarter: its point stands where the day lies, and is named.
+    """
     rows = mentor_quarters.sort_values("ends_on").reset_index(drop=True)
     ends = pd.to_datetime(rows["ends_on"])
     figure, axes = new_figure(3.2)
-    sentences = draw_lines(axes, rows, MENTORS, [f"{day:%B %Y}" for day in ends])
-    places = [place for place, day in enumerate(ends) if day.month == 12]
-    axes.set_xticks(places, [str(ends[place].year) for place in places])
-    axes.set(xlabel="End of the quarter (December of each year named)", ylabel="Mentors")
+    sentences = draw_lines(axes, rows, MENTORS, [f"{day:%B %Y}" for day in ends], ends)
+    decembers = ends[ends.dt.month == 12]
+    axes.set_xticks(decembers, [str(day.year) for day in decembers])
+    cut = [write_date(day) for day in ends.tail(1) if not day.is_quarter_end]
+    axes.set(xlabel="End of the quarter (December of each year named)" + "".join(f"\nThe last point is {day}" for day in cut), ylabel="Mentors")
     title_figure(figure, "Mentors active over time")
-    return figure, f"Line chart of mentors active at the end of each quarter. {' '.join(sentences)}" if sentences else ""
+    until = "".join(f" and on {day}" for day in cut)
+    return figure, f"Line chart of mentors active at the end of each quarter{until}. {' '.join(sentences)}" if sentences else ""
 
 
-def draw_lines(axes, rows: pd.DataFrame, lines: dict[str, tuple], names) -> list[str]:
-    """Draw one line per column of `lines` and return a sentence on each: its first, highest and last value that can be shown."""
+def draw_lines(axes, rows: pd.DataFrame, lines: dict[str, tuple], names, places) -> list[str]:
+    """Draw one line per column of `lines` at `places` and return a sentence on each: its first, highest and last value that can be shown."""
     sentences, names = [], list(names)
     for column, (words, colour, marker, style) in lines.items():
         values = rows[column].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         known = np.flatnonzero(np.isfinite(values))
         if not len(known):
             continue
-        axes.plot(np.arange(len(values)), values, color=colour, marker=marker, ls=style, ms=4, lw=1.4, label=words)
+        axes.plot(places, values, color=colour, marker=marker, ls=style, ms=4, lw=1.4, label=words)
         first, top, last = known[0], known[np.argmax(values[known])], known[-1]
         gaps = len(values) - len(known)
         sentences.append(

@@ -1,6 +1,6 @@
 """Figures of the linkage: m and u, made-up pairs step by step, who cannot be linked, thresholds, months, linked against unlinked.
 
-Built on the style of pipeline.figures and on pipeline.linkage_comparison; each function returns the figure and its alternative text.
+Built on the style of pipeline.figures, the words of pipeline.wording and pipeline.linkage_comparison; each function returns the figure and its alternative text.
 """
 
 import textwrap
@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from pipeline.figures import BLUE, GREY, LIGHT, ORANGE, new_figure, title_figure
 from pipeline.labels import label
 from pipeline.linkage_comparison import leave_out_echoes
+from pipeline.wording import write_signed
 
 GREEN = "#007A5A"
 MEASURES = {"precision": (BLUE, "o", "-"), "recall": (ORANGE, "s", "--"), "f1": (GREEN, "^", ":")}
@@ -30,7 +31,7 @@ def draw_match_levels(match_levels: pd.DataFrame) -> tuple[Figure, str]:
     axes.plot(m, places, ls="", marker="o", color=BLUE, ms=5, label="m: among pairs of one person")
     axes.plot(u, places, ls="", marker="s", mfc="white", color=ORANGE, ms=5, label="u: among pairs of two people")
     names = [f"{label('step', row.comparison)}: {name_level(row.level)}" for row in match_levels.itertuples()]
-    axes.set_yticks(places, [textwrap.shorten(name, 44, placeholder=" …") for name in names], fontsize=7.5)
+    axes.set_yticks(places, [textwrap.fill(name, 40, max_lines=2, placeholder=" …") for name in names], fontsize=7.5, linespacing=0.9)
     axes.set_xscale("log")
     axes.set_xlim(LEAST_SHOWN / 2, 2)
     axes.set_xlabel("Share of pairs (log scale)")
@@ -43,7 +44,7 @@ def draw_match_levels(match_levels: pd.DataFrame) -> tuple[Figure, str]:
     worst = match_levels.loc[match_levels["match_weight"].idxmin()]
     return figure, (
         f"Dot chart of m and u for {len(match_levels)} levels of agreement. Most evidence for one person: {label('step', best['comparison'])}, {name_level(best['level'])} "
-        f"(m {best['m']:.3f}, u {best['u']:.6f}, {best['match_weight']:+.1f} bits); most against: {label('step', worst['comparison'])}, {name_level(worst['level'])} ({worst['match_weight']:+.1f} bits)."
+        f"(m {best['m']:.3f}, u {best['u']:.6f}, {write_signed(best['match_weight'], 1)} bits); most against: {label('step', worst['comparison'])}, {name_level(worst['level'])} ({write_signed(worst['match_weight'], 1)} bits)."
     )
 
 
@@ -62,6 +63,8 @@ def draw_examples(match_examples: pd.DataFrame, accept_weight: float) -> tuple[F
     n_rows = max(-(-len(names) // 2), 1)
     figure, grid = new_figure(0.8 + 2.2 * n_rows, n_rows, ncols=2, squeeze=False, sharex=True, sharey=True)
     sentences = []
+    ends = pd.concat([match_examples["total"], match_examples["total"] - match_examples["match_weight"]])
+    low, high = min(ends.min(), 0), max(ends.max(), 0)
     for axes, name in zip(grid.ravel(), names):
         rows = match_examples[match_examples["example"].eq(name)].sort_values("position").reset_index(drop=True)
         draw_waterfall(axes, rows, accept_weight)
@@ -71,6 +74,8 @@ def draw_examples(match_examples: pd.DataFrame, accept_weight: float) -> tuple[F
         axes.axis("off")
     for axes in grid[-1]:
         axes.set_xlabel("Match weight (bits)")
+    if names:
+        axes.set_xlim(low - 0.04 * (high - low), high + 0.27 * (high - low))
     title_figure(figure, "Made-up pairs, step by step")
     return figure, f"Waterfall charts of the evidence for {len(names)} made-up pairs; from {accept_weight:.1f} bits on a pair is accepted. {' '.join(sentences)}" if sentences else ""
 
@@ -87,13 +92,13 @@ def draw_waterfall(axes, rows: pd.DataFrame, accept_weight: float) -> None:
     for place, row, colour in zip(places, rows.itertuples(), colours):
         if row.match_weight:
             right = max(row.total, 0.0 if place == places[-1] else row.total - row.match_weight)
-            axes.annotate(f"{row.match_weight:+.1f}".replace("-", "\u2212"), (right, place), xytext=(2, 0), textcoords="offset points", va="center", fontsize=6.5, color=colour)
+            # On white, which keeps the lines of nought and of the threshold out of the number.
+            axes.annotate(write_signed(row.match_weight, 1), (right, place), xytext=(2, 0), textcoords="offset points", va="center", fontsize=6.5, color=colour, bbox={"fc": "white", "ec": "none", "pad": 0.6})
     ruled_out = str(rows["level"].iloc[-1]).startswith("ruled out")
     axes.set_title(rows["example"].iloc[0] + ("\n(ruled out)" if ruled_out else "\n"), fontsize=8.5, loc="left", pad=2)
     axes.axvline(accept_weight, color=GREY, lw=1, ls="--")
     axes.axvline(0, color=GREY, lw=0.8)
     axes.set_yticks(places, [label("step", step) for step in rows["step"]], fontsize=7.5)
-    axes.margins(x=0.16)
     axes.grid(axis="y", visible=False)
 
 

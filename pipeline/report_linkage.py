@@ -18,7 +18,7 @@ from pipeline.report_tables import count_words, dash_if_missing, interval_words,
 from pipeline.report_uncertainty import NUMBERS as UNCERTAINTY_NUMBERS
 from pipeline.report_uncertainty import show_calibration
 from pipeline.transparency import list_guild, list_record
-from pipeline.wording import write_number, write_percent
+from pipeline.wording import write_number, write_percent, write_signed
 
 # A standardised difference from this on is shown as a row; the figure and reports/tables hold them all.
 LEAST_DIFFERENCE = 0.2
@@ -115,21 +115,21 @@ def list_tables(found: dict[str, pd.DataFrame], parameters) -> dict[str, tuple[p
 def show_match_levels(match_levels: pd.DataFrame) -> pd.DataFrame:
     """Return every level of agreement with m, u and its weight."""
     return pd.DataFrame([
-        {"Compared": label("step", row.comparison), "Agreement": name_level(row.level), "m": write_number(row.m, 3), "u": f"{float(row.u):.6f}", "Weight (bits)": write_signed(row.match_weight)}
+        {"Compared": label("step", row.comparison), "Agreement": name_level(row.level), "m": write_number(row.m, 3), "u": f"{float(row.u):.6f}", "Weight (bits)": write_bits(row.match_weight)}
         for row in match_levels.itertuples()
     ])  # fmt: skip
 
 
-def write_signed(value) -> str:
-    """Return a number with one decimal and its sign."""
-    return "–" if pd.isna(value) else f"{value:+.1f}".replace("-", "\u2212")
+def write_bits(value) -> str:
+    """Return a match weight with one decimal and its sign, a dash where there is none."""
+    return dash_if_missing(value, lambda weight: write_signed(weight, 1))
 
 
 def show_examples(match_examples: pd.DataFrame, accept_from: float) -> pd.DataFrame:
     """Return the made-up pairs with their weight altogether and what becomes of them."""
     rows = match_examples[match_examples["step"].eq("altogether")] if len(match_examples) else match_examples
     return pd.DataFrame([
-        {"Pair": row.example, "What it is": row.about, "Altogether (bits)": write_signed(row.total), "Taken as": name_outcome(row, weight_of(accept_from))} for row in rows.itertuples()
+        {"Pair": row.example, "What it is": row.about, "Altogether (bits)": write_bits(row.total), "Taken as": name_outcome(row, weight_of(accept_from))} for row in rows.itertuples()
     ])  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def show_differences(linkage_differences: pd.DataFrame, threshold: int) -> pd.Da
 
 def write_hundredths(value) -> str:
     """Return a difference of shares in percentage points with its sign."""
-    return f"{100 * value:+.1f}".replace("-", "\u2212")
+    return write_signed(100 * value, 1)
 
 
 def write_change_of_recall(linkage_differences: pd.DataFrame, at_most: float) -> str:

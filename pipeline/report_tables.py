@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.labels import explain_loss, label, label_lag
 from pipeline.link_quality import OF_CLIENTS
-from pipeline.wording import change_of, close_up, write_beside, write_date, write_number, write_p, write_percent, write_ratio
+from pipeline.wording import change_of, close_up, write_beside, write_date, write_number, write_p, write_percent, write_ratio, write_signed
 
 COMPLETENESS = "completeness of "
 
@@ -32,7 +32,7 @@ def interval_words(low, high, write) -> str:
 
 def write_points(value) -> str:
     """Return a difference of two percentages, in percentage points with its sign."""
-    return write_number(value, 1) if pd.isna(value) else f"{value:+.1f} points".replace("-", "\u2212")
+    return write_number(value) if pd.isna(value) else f"{write_signed(value, 1)} points"
 
 
 def write_fewer(value) -> str:
@@ -119,7 +119,7 @@ def write_averted(row) -> str:
 def write_signed_change(estimate) -> str:
     """Return a log ratio as a change in whole percent with its sign: "−45%", "0%"."""
     percent = round(change_of(estimate))
-    return "unbounded" if estimate > 8 else "0%" if percent == 0 else f"{percent:+,}%".replace("-", "\u2212")
+    return "unbounded" if estimate > 8 else f"{write_signed(percent)}%"
 
 
 def name_estimate(row) -> str:

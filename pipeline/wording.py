@@ -30,6 +30,12 @@ def round_half_up(value, decimals: int) -> Decimal:
     return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
+def write_signed(value, decimals: int = 0) -> str:
+    """Return `value` as `write_number` does, with a plus before what is above nought; what rounds to nought has no sign."""
+    words = write_number(value, decimals)
+    return f"+{words}" if not pd.isna(value) and math.isfinite(value) and round_half_up(value, decimals) > 0 else words
+
+
 def write_percent(value, decimals: int = 1) -> str:
     """Return `value`, already in percent, with its sign and unit."""
     return write_number(value, decimals) + ("%" if np.isfinite(float("nan") if pd.isna(value) else value) else "")

@@ -13,6 +13,8 @@ from report_notebook import make_report
 
 from pipeline.disclosure import control_attrition
 from pipeline.figures_account import draw_flow
+from pipeline.figures_implementation import draw_mentors
+from pipeline.figures_linkage import draw_examples
 from pipeline.figures_sensitivity import draw_specifications
 from pipeline.labels import LABELS
 from pipeline.params import check_params, load_sections
@@ -32,7 +34,7 @@ def drawn():
     """Return the figures of the demonstration by name, and the two whose names are longest with the longest that there are."""
     tables, is_simulated, not_shown = report_worlds.make_world("demonstration")
     figures = make_report(tables, check_params(load_sections()), is_simulated, not_shown).drawn
-    figures = dict(figures, many_designs=draw_specifications(with_every_design())[0], long_reasons=draw_flow(long_reasons(), 10)[0])
+    figures = dict(figures, many_designs=draw_specifications(with_every_design())[0], long_reasons=draw_flow(long_reasons(), 10)[0], far_apart=draw_examples(far_apart(), 3.3)[0])
     for figure in figures.values():
         FigureCanvasAgg(figure)
         figure.set_dpi(DPI)
@@ -50,6 +52,14 @@ def with_every_design():
 def long_reasons():
     """The flow of people with the longest reason that the attrition gives, at every step."""
     return control_attrition(report_frames.attrition(), 10, 5).assign(reason="the register holds the same person under a client_id referred earlier")
+
+
+def far_apart():
+    """Two made-up pairs: one ends far to the right, the other first runs further to the left than any other."""
+    steps = [("prior", -12.4), ("forename", 28), ("place", 27), ("altogether", 42.6)], [("prior", -12.4), ("forename", -5.3), ("place", 30), ("altogether", 12.3)]
+    rows = [{"example": f"Pair {pair}", "position": place, "step": step, "level": "", "match_weight": weight} for pair, some in enumerate(steps) for place, (step, weight) in enumerate(some)]
+    table = pd.DataFrame(rows)
+    return table.assign(total=table["match_weight"].where(table["step"].eq("altogether"), table.groupby("example")["match_weight"].cumsum()))
 
 
 def texts_of(figure):
@@ -82,6 +92,32 @@ def test_no_text_lies_on_other_text(drawn):
             if width > TOUCH and height > TOUCH:
                 found.append((name, words, others, round(width), round(height)))
     assert found == []
+
+
+def test_no_bar_and_no_number_beside_one_runs_out_of_its_frame(drawn):
+    """A waterfall begins where the part before it ended, which may be beyond what all others of its figure reach."""
+    found = []
+    for name, figure in drawn.items():
+        for axes in [axes for axes in figure.axes if axes.axison]:
+            bars = [("a bar", patch.get_window_extent()) for patch in axes.patches if type(patch).__name__ == "Rectangle" and not patch.get_transform().contains_branch(axes.transAxes)]
+            numbers = [(text.get_text(), text.get_window_extent()) for text in axes.texts if text.get_text().strip()]
+            found += [(name, words) for words, box in bars + numbers if box.x0 < axes.bbox.x0 - 1 or box.x1 > axes.bbox.x1 + 1]
+    assert found == []
+
+
+def test_a_dotted_interval_has_its_ends_marked(drawn):
+    """Its last dot may lie well before the end, on the other side of a ratio of 1."""
+    bounds = report_worlds.make_world("demonstration")[0]["honest_bounds"].dropna(subset=["ci_low", "ci_high"])
+    marks = [round(line[0][1], 6) for axes in drawn["honest_bounds"].axes for kind in axes.collections for line in kind.get_segments() if line[0][1] == line[1][1]]
+    assert len(bounds) > 2 and {round(end, 6) for end in [*bounds["ci_low"], *bounds["ci_high"]]} <= set(marks)
+
+
+def test_a_mentors_last_day_that_ends_no_quarter_stands_where_it_lies_and_is_named():
+    quarters = pd.DataFrame({"ends_on": pd.to_datetime(["2021-12-31", "2022-03-31", "2022-04-30"]), "n_active": [40, 50, 45], "n_lived": [20, 20, 20]})
+    figure, alt = draw_mentors(quarters)
+    days = pd.DatetimeIndex(figure.axes[0].lines[0].get_xdata())
+    assert [(after - before).days for before, after in itertools.pairwise(days)] == [90, 30]
+    assert "30 April 2022" in figure.axes[0].get_xlabel() and "on 30 April 2022" in alt and "last" not in draw_mentors(quarters.head(2))[0].axes[0].get_xlabel()
 
 
 def luminance(colour):

@@ -19,6 +19,11 @@ def test_a_log_ratio_becomes_a_change_in_words(estimate, words):
     assert wording.write_change(estimate) == words
 
 
+@pytest.mark.parametrize("value, words", [(13.94, "+13.9"), (-2.44, "\u22122.4"), (0.04, "0.0"), (-0.04, "0.0"), (-0.06, "\u22120.1"), (np.inf, "unbounded"), (np.nan, "not available")])
+def test_a_signed_number_has_a_sign_unless_it_rounds_to_nought(value, words):
+    assert wording.write_signed(value, 1) == words
+
+
 def test_an_interval_without_upper_end_says_so():
     assert wording.write_interval(math.log(0.5), np.inf) == "from 50% fewer with no upper bound"
     assert wording.write_ratio(np.inf) == "unbounded"
