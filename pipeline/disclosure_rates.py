@@ -159,16 +159,15 @@ def control_calibration(calibration: pd.DataFrame, threshold: int, rounding: int
 
 
 def control_missed(missed_links: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `missed_links` fit for publication: numbers of pairs and contacts rounded, the share that of rounded counts, what follows from them cut short."""
+    """Return `missed_links` fit for publication: numbers of pairs and contacts rounded, the share that of rounded counts, what follows from them cut short.
+
+    A share of pairs that are one person's is hidden where fewer than the threshold are, or are not, and with it all that
+    its upper end leads to, from which it could be worked out; so is what the model expects, where that is fewer.
+    """
     counts, shares = ["n_pairs_below", "n_labelled", "n_contacts"], ["share_same", "share_same_at_most", "loss_at_most", "log_shift_at_most"]
-    table = control_shares(missed_links, "share_same", "n_labelled", threshold, rounding)
+    is_of_people = pd.Series(True, missed_links.index)
+    table = control_shares(missed_links, "share_same", "n_labelled", threshold, rounding, of_people=is_of_people)
+    table = table.assign(expected_matches=table["expected_matches"].where(table["expected_matches"] >= threshold))
     table = table.assign(**{name: round_to(table[name], rounding) for name in ("expected_matches", "missed_at_most")})
+    table[["missed_at_most", *shares]] = table[["missed_at_most", *shares]].mask(table["share_same"].isna())
     return control_table(table, threshold, rounding, counts=counts, blank=["expected_matches", "missed_at_most", *shares]).round(3)
-
-
-def control_truth(linkage_truth: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
-    """Return `linkage_truth` fit for publication: counts rounded or suppressed, shares and intervals those of rounded counts."""
-    if linkage_truth.empty:
-        return linkage_truth
-    ends = ["ci_low", "ci_high"]
-    return control_table(control_shares(linkage_truth, "value", "n", threshold, rounding, ends), threshold, rounding, counts=["n"], blank=["value", *ends]).round(4)

@@ -47,6 +47,13 @@ def test_extracts_linked_elsewhere_get_no_section():
     assert not section().strip()
 
 
+def test_fewer_pairs_than_the_threshold_are_neither_counted_nor_to_be_worked_out_from_a_share():
+    few = control_uncertainty({"missed_links": MISSED.assign(n_labelled=135, share_same=5 / 135, share_same_at_most=0.084)}, 10, 5)["missed_links"]
+    assert few[["share_same", "share_same_at_most", "missed_at_most", "loss_at_most", "log_shift_at_most"]].isna().all(axis=None) and (few["n_labelled"] == 135).all()
+    text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED.assign(expected_matches=5.2), recall_to_overturn=losses())
+    assert "By the model fewer than 10 of them are one person" in text and "By the model 5 " not in text
+
+
 def test_bins_of_few_links_are_not_published_and_counts_of_wrong_ones_never():
     rows = [("nominal ids", 0.5, 0.6, 0.8, 0.7, 0.4, 0.9, 7, 2), ("nominal ids", 0.99, 0.995, 0.99, 0.98, 0.97, 0.99, 302, 6)]
     calibration = pd.DataFrame(rows, columns=["basis", "bin", "expected", "calibrated", "share_right", "ci_low", "ci_high", "n", "n_wrong"])
