@@ -40,7 +40,7 @@ def write_first_page(tables: dict[str, pd.DataFrame], parameters, is_simulated: 
         "staggered_first": report_staggered.write_first(tables.get("staggered_effects", pd.DataFrame()), parameters.panel.needs_recent_contact, parameters.pass_marks.pre_trend_p_at_least),
         "strength": report_evidence.write_strength(maryland),
         "strength_table": report_evidence.show_strength(maryland),
-        "main_limits": report_limits.write_limits(limits, tables, failures, list(not_shown)),
+        "main_limits": report_limits.write_limits(limits, failures, list(not_shown)),
         "limits_rule": report_limits.RULE,
         "limits_table": report_limits.show_limits(limits),
         "can_say": write_list(verdict.list_can_say(reached, claims, is_simulated, page["line"])),

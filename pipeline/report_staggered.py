@@ -104,8 +104,8 @@ def write_pre_trend(main: pd.DataFrame, least: float) -> str:
         return f"Whether cohorts moved alike before their start could not be tested ({row['status'].removeprefix('not estimable: ')})."
     found = f"The joint test that nothing happened in the {write_number(-row['first_month'])} months before the start has a p-value of {write_p(row['p_value'])}"
     if row["p_value"] < least:
-        return f"{found}, below the pass mark of {least:g}: cohorts moved apart before they started, and the estimates below are in doubt."
-    return f"{found} (pass mark: {least:g}). Passing is no proof."
+        return f"{found}, below {least:g}: cohorts moved apart before they started, and the estimates below are in doubt."
+    return f"{found}, not below {least:g}. That is no proof."
 
 
 def show_ratios(main: pd.DataFrame) -> pd.DataFrame:

@@ -231,9 +231,16 @@ def test_a_referral_that_does_something_alone_is_a_limit_of_the_effect_of_engagi
 
 @pytest.mark.parametrize("changed", [{}, {"n_failures": 1}, {"reach": None}, {"reach": pd.Series({"ci_low": -0.4, "ci_high": np.inf})}, {"n_not_shown": 4, "audit": pd.DataFrame(), "recall_to_overturn": pd.DataFrame()}])
 def test_three_limits_are_told_in_sentences_with_the_rule_that_chose_them(changed):
-    words = write_limits(limits(**changed), {"audit": AUDIT}, ["balance: 0.3 against a pass mark of 0.1"], [f"Thing {i}. More of it." for i in range(4)])
+    words = write_limits(limits(**changed), ["balance: 0.3 against a pass mark of 0.1"], [f"Thing {i}. More of it." for i in range(4)])
     assert words.count("\n- ") + words.startswith("- ") == min(3, len(limits(**changed))) and "Chosen by a rule" in words and not BLANK.search(words)
 
 
 def test_a_run_that_knows_of_no_limit_says_so():
-    assert "no proof that there is none" in write_limits(limits().iloc[:0], {}, [], [])
+    assert "no proof that there is none" in write_limits(limits().iloc[:0], [], [])
+
+
+def test_where_the_interval_holds_no_effect_a_limit_is_a_share_of_half_its_width():
+    """There is no way from its nearer end to no effect: the end lies beyond."""
+    closed, open_ = (" ".join(write_limits(limits(reach=pd.Series({"ci_low": low, "ci_high": high})), [], []).split()) for low, high in ((-0.9, -0.3), (-0.6, 0.1)))
+    assert "nearer end to no effect" in closed and "half the interval" not in closed
+    assert "half the interval's width" in open_.replace("\\", "") and "nearer end" not in open_
