@@ -171,3 +171,11 @@ def control_missed(missed_links: pd.DataFrame, threshold: int, rounding: int) ->
     table = table.assign(**{name: round_to(table[name], rounding) for name in ("expected_matches", "missed_at_most")})
     table[["missed_at_most", *shares]] = table[["missed_at_most", *shares]].mask(table["share_same"].isna())
     return control_table(table, threshold, rounding, counts=counts, blank=["expected_matches", "missed_at_most", *shares]).round(3)
+
+
+def control_truth(linkage_truth: pd.DataFrame, threshold: int, rounding: int) -> pd.DataFrame:
+    """Return `linkage_truth` fit for publication: counts rounded or suppressed, shares and intervals those of rounded counts."""
+    if linkage_truth.empty:
+        return linkage_truth
+    ends = ["ci_low", "ci_high"]
+    return control_table(control_shares(linkage_truth, "value", "n", threshold, rounding, ends), threshold, rounding, counts=["n"], blank=["value", *ends]).round(4)
