@@ -63,7 +63,7 @@ def test_the_interval_of_the_difference_covers_the_truth():
     assert covers >= 34
 
 
-def test_people_never_referred_are_measured_at_the_referred_s_calendar_months():
+def test_people_never_referred_are_measured_at_the_same_calendar_months():
     """Recording fell from all to none in the second month, where three of the referred's four contacts lie: 1/4 of 1 and 3/4 of 0."""
     days = pd.to_datetime(["2018-01-05", "2018-02-05", "2018-02-06", "2018-02-07", "2018-01-03", "2018-01-04", "2018-02-03"])
     rows = pd.DataFrame({"measure": "m", "contact_id": range(7), "person_id": ["R"] * 4 + ["A", "B", "A"], "received_at": days, "value": [1.0] * 4 + [1.0, 1.0, 0.0]})

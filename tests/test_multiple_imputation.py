@@ -6,7 +6,7 @@ import pytest
 from pipeline.multiple_imputation import pool_draws, t_interval
 
 
-def test_rubins_rules_by_hand():
+def test_the_rules_of_rubin_by_hand():
     """Five draws 1, 2, 3, 4, 5 with variances of 2: within 2, between 2.5, total 2 + 6/5 * 2.5 = 5, three fifths of it from the draws.
 
     Degrees of freedom: old 4 / 0.6**2 = 11.11; of 99 complete ones 100/102 * 99 * 0.4 = 38.82 are observed; together 8.64.
