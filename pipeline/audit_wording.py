@@ -29,8 +29,10 @@ def write_range(low: float, high: float, write) -> str:
 
 
 def write_errors(low: float, high: float) -> str:
-    """Return a range of mean errors in words: "30% to 32% too high", "5% too low to 12% too high"."""
+    """Return a range of mean errors in words: "30% to 32% too high", "5% too low to 12% too high", "up to 30% too low"."""
     first, last = write_error(low), write_error(high)
+    if first != last and "right" in (first, last):
+        return f"up to {last if first == 'right' else first}"
     number, side = first.partition(" ")[::2]
     return f"{number} to {last}" if first != last and side.startswith("too") and last.endswith(side) else write_range(low, high, write_error)
 
@@ -175,7 +177,7 @@ def write_apart(audit_pairs: pd.DataFrame, bracket: pd.DataFrame, worlds: list[s
     if rows.empty:
         return ""
     shares = rows.groupby(["estimator", "other"])["share_apart"].mean()
-    return f"In the audit's draws of worlds in which all of them are valid, a test of two at 5% calls them different in {write_range(shares.min(), shares.max(), write_share)} of draws; more than 5% is what their small errors differ by."
+    return f"In the audit's draws of worlds in which all of them are valid, a test of two at 5% calls them different in {write_range(shares.min(), shares.max(), write_share)} of draws; more than 5% is what comes of their small errors, which are not the same."
 
 
 def is_apart(bracket: pd.DataFrame) -> bool:
