@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.audit_wording import write_errors
 from pipeline.labels import label
 from pipeline.markdown import Markup, write_table
-from pipeline.wording import find_effect, name_direction, write_change, write_interval, write_number, write_percent, write_ratio
+from pipeline.wording import find_effect, name_direction, write_change, write_interval, write_number, write_p_value, write_percent, write_ratio
 
 NOT_CHECKED = "Not checked in this run."
 
@@ -64,7 +64,7 @@ def find_never_engaged(tables) -> str:
     row = find_effect(tables["effects"], "sequential_trials", "never_engaged")
     if row is None:
         return ""
-    clear = "no clear difference" if name_direction(row) == "inconclusive" else "a clear difference"
+    clear = "no clear difference" if name_direction(row) == "inconclusive" else f"a difference that chance alone would seldom make ({write_p_value(row['p_value'])})"
     return f"{write_change(row['estimate'])} contacts than people not yet referred ({write_interval(row['ci_low'], row['ci_high'])}): {clear}. The effect of being referred does not rest on it.".replace("no change contacts than", "As many contacts as")
 
 
@@ -139,7 +139,8 @@ def find_recall(tables) -> str:
     if not {"measured by nominal ids", "moves the nearer end of the interval to 1"} <= set(by.index) or by.loc[["measured by nominal ids", "moves the nearer end of the interval to 1"], "recall_loss"].isna().any():
         return ""
     seen, needed = by.loc["measured by nominal ids"], by.loc["moves the nearer end of the interval to 1"]
-    overturned = f"It would take {write_percent(100 * needed['recall_loss'])} to leave no clear effect." if needed["recall_loss"] else "There is no clear effect that it could have made."
+    of = "being referred" if find_effect(tables["effects"], "complier", "engaged") is None else "engaging"
+    overturned = f"It would take {write_percent(100 * needed['recall_loss'])} to leave no clear effect of {of}." if needed["recall_loss"] else f"There is no clear effect of {of} that it could have made."
     return f"Lost after referral, beyond what is lost among others: {write_percent(100 * seen['recall_loss'])} of contacts (interval: {write_number(100 * seen['ci_low'], 1)} to {write_percent(100 * seen['ci_high'])}). {overturned}"
 
 

@@ -3,6 +3,8 @@
 Builds on pipeline.disclosure and pipeline.disclosure_rates (control of the tables), pipeline.report_tables, pipeline.wording and pipeline.markdown.
 """
 
+import math
+
 import pandas as pd
 
 from pipeline.disclosure import control_table
@@ -30,14 +32,14 @@ def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
     uncertainty = found["linkage_uncertainty"]
     shown = {
         "linkage_uncertainty": (show_uncertainty(uncertainty), "Intervals with and without doubt about the links"),
-        "recall_to_overturn": (show_losses(found["recall_to_overturn"]), "Loss of recall after referral, in the referred alone, that would overturn the result"),
+        "recall_to_overturn": (show_losses(found["recall_to_overturn"]), f"Loss of recall after referral, in the referred alone, that would overturn the effect of {name_overturned(uncertainty)}"),
         "missed_links": (show_missed(found["missed_links"]), "What the pairs below the floor could hide at most, in percent of the contacts"),
     }
     context = {
         "is_drawn": len(uncertainty) > 0,
         "n_draws": int(uncertainty["draws"].iloc[0]) if len(uncertainty) else 0,
         "carried": write_carried(uncertainty),
-        "overturn": write_overturn(found["recall_to_overturn"]),
+        "overturn": write_overturn(found["recall_to_overturn"], uncertainty),
         "below": write_below(found["missed_links"]),
         "table": write_tables(shown, NUMBERS),
     }
@@ -47,11 +49,16 @@ def write_section(tables: dict[str, pd.DataFrame], template: str) -> Markup:
 def show_uncertainty(linkage_uncertainty: pd.DataFrame) -> pd.DataFrame:
     """Return both primary estimates as ratios with the interval that takes the links as given and the one that does not."""
     return pd.DataFrame([
-        {"Effect of": ESTIMANDS[row.estimand], "Ratio": write_ratio(row.estimate_accepted), "Without": interval_words(row.ci_low_without, row.ci_high_without, write_ratio),
-         "With doubt": interval_words(row.ci_low, row.ci_high, write_ratio), "Pooled ratio": write_ratio(row.estimate_pooled),
+        {"Effect of": ESTIMANDS[row.estimand], "Ratio": write_ratio(row.estimate_accepted), "Without": interval_words(row.ci_low_without, row.ci_high_without, write_end),
+         "With doubt": interval_words(row.ci_low, row.ci_high, write_end), "Pooled ratio": write_ratio(row.estimate_pooled),
          "Share of variance": write_percent(100 * row.share_from_linkage, 2)}
         for row in linkage_uncertainty.itertuples()
     ])  # fmt: skip
+
+
+def write_end(estimate) -> str:
+    """Return an end of an interval as a ratio with three decimals: what the links add shows in no fewer."""
+    return "unbounded" if estimate > 8 else f"{math.exp(max(estimate, -30)):.3f}"
 
 
 def write_carried(linkage_uncertainty: pd.DataFrame) -> str:
@@ -78,19 +85,34 @@ def write_hundred(share) -> str:
     return write_percent(100 * share, 1)
 
 
-def write_overturn(recall_to_overturn: pd.DataFrame) -> str:
-    """Return in one sentence or two how much recall would have to be lost after referral to overturn the result."""
+def write_overturn(recall_to_overturn: pd.DataFrame, linkage_uncertainty: pd.DataFrame) -> str:
+    """Return in two or three sentences how much recall would have to be lost after referral to overturn the effect of engaging, and that of being referred."""
     if recall_to_overturn.empty:
         return ""
     loss = recall_to_overturn.set_index("what")["recall_loss"]
     if not loss[ESTIMATE] > 0:
         return "The estimate shows no fall that a loss of links could explain."
-    words = f"Were {write_hundred(loss[ESTIMATE])} of what the referred did after referral missed, and nothing else, the estimate would be no effect at all"
-    words += f"; {write_hundred(loss[NEARER_END])} would do for the nearer end of the interval." if loss[NEARER_END] > 0 else "; the interval holds no effect already."
+    words = f"Were {write_hundred(loss[ESTIMATE])} of what the referred did after referral missed, and nothing else, the estimate of the effect of {name_overturned(linkage_uncertainty)} would be no effect at all"
+    words += f"; {write_hundred(loss[NEARER_END])} would do for the nearer end of its interval." if loss[NEARER_END] > 0 else "; its interval holds no effect already."
+    words += write_overturn_of_referral(linkage_uncertainty)
     if pd.isna(loss[MEASURED]):
         return f"{words} The loss could not be measured here: too few contacts carry a nominal id."
     row = recall_to_overturn[recall_to_overturn["what"].eq(MEASURED)].iloc[0]
     return f"{words} Measured by nominal ids is a loss of {write_hundred(loss[MEASURED])} of these contacts (interval: {write_hundred(row['ci_low'])} to {write_hundred(row['ci_high'])})."
+
+
+def name_overturned(linkage_uncertainty: pd.DataFrame) -> str:
+    """Return of what recall_to_overturn holds the effect: engaging, or being referred where nothing says who engaged."""
+    rows = linkage_uncertainty[linkage_uncertainty["estimand"].eq("engaged")] if len(linkage_uncertainty) else linkage_uncertainty
+    return "engaging" if len(rows) and rows["estimate_accepted"].notna().any() else "being referred"
+
+
+def write_overturn_of_referral(linkage_uncertainty: pd.DataFrame) -> str:
+    """Return the loss that would do for the effect of being referred, which is one less the ratio at the nearer end; nothing where it shows no fall."""
+    ends = linkage_uncertainty.loc[linkage_uncertainty["estimand"].eq("referral"), "ci_high"].dropna() if len(linkage_uncertainty) else []
+    if not len(ends) or ends.iloc[0] >= 0 or name_overturned(linkage_uncertainty) != "engaging":
+        return ""
+    return f" For the nearer end of the effect of being referred a loss of {write_hundred(-math.expm1(ends.iloc[0]))} of these contacts would do, one less the ratio there."
 
 
 def show_missed(missed_links: pd.DataFrame) -> pd.DataFrame:

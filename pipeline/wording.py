@@ -74,6 +74,12 @@ def write_p(value) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def write_p_value(value) -> str:
+    """Return a p-value with its name: "p = 0.039", "p < 0.001"."""
+    words = write_p(value)
+    return f"p {words}" if words.startswith("<") else f"p = {words}"
+
+
 def change_of(estimate) -> float:
     """Return a log ratio as a change in percent: log 0.55 is -45."""
     return 100 * math.expm1(min(estimate, 50))
@@ -148,7 +154,7 @@ def write_answer(referral: pd.Series | None, complier: pd.Series | None, months_
     row, who = (referral, "who were referred") if complier is None else (complier, "who engaged with the scheme")
     if row is None:
         return "The effect of the scheme could not be estimated from these extracts."
-    with_links = ", doubt about the links included" if row.get("includes_linkage", False) else ""
+    with_links = ", allowing for doubt about whose contacts are whose" if row.get("includes_linkage", False) else ""
     interval = f"{100 * confidence:g}% interval{with_links}: {write_interval(row['ci_low'], row['ci_high'])}"
     if name_direction(row) == "inconclusive":
         return (
@@ -264,10 +270,10 @@ def write_parts_in_short(decomposition: pd.DataFrame) -> str:
     whole, part = rows.iloc[0]["percentage_points"], scheme.iloc[0]
     share = 100 * part["percentage_points"] / whole
     # The claims table counts everyone linked alike; the waterfall begins with what the release itself would have found.
-    searched = ", as a search by the register’s details finds it," if rows["part"].str.startswith("linkage").any() else ","
+    searched = ", where clients are looked up by their details in the register," if rows["part"].str.startswith("linkage").any() else ","
     return (
-        f"Of the fall of {write_number(whole, 1)} percentage points{searched} an estimated {write_number(part['percentage_points'], 1)} are the scheme{write_points_interval(part)}: {write_percent(share, 0)} of the fall in contacts, "
-        f"{write_percent(100 * part['log_share'], 0)} on the log scale. The rest would have come about without it, or is unmeasured."
+        f"Of the fall of {write_number(whole, 1)} percentage points{searched} an estimated {write_number(part['percentage_points'], 1)} are the scheme{write_points_interval(part)}: {write_percent(share, 0)} of the fall in contacts. "
+        "The rest would have come about without it, or is unmeasured."
     )
 
 
@@ -304,7 +310,7 @@ def write_falsification(row: pd.Series | None) -> str:
     )
     if name_direction(row) == "inconclusive":
         return found + ". No clear difference shows, which is consistent with the assumptions but is no proof of them: mild selection passes this test most of the time."
-    return found + ". This is a clear difference: either engagement is selective, which misleads the estimates for the engaged alone, or a referral alone does something, which misleads the complier effect."
+    return found + f". Chance alone would seldom make such a difference ({write_p_value(row['p_value'])}). If it did not, either engagement is selective, which misleads the estimates for the engaged alone, or a referral alone does something, which misleads the complier effect."
 
 
 def write_caution(never: pd.Series | None, complier: pd.Series | None) -> str:

@@ -30,12 +30,18 @@ def section(**tables):
 def test_the_interval_stands_with_and_without_doubt_about_the_links():
     text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED, recall_to_overturn=losses())
     assert "drawn 20 times" in text and "At most 20.00% of the variance" in text
-    assert "0.39\u00a0to\u00a00.68" in text and "0.40\u00a0to\u00a00.66" in text
+    assert "0.391\u00a0to\u00a00.684" in text and "0.403\u00a0to\u00a00.664" in text
 
 
 def test_the_loss_that_overturns_stands_beside_the_loss_that_was_measured():
     text = section(linkage_uncertainty=UNCERTAINTY, missed_links=MISSED, recall_to_overturn=losses())
     assert "28.0% of what the referred did after referral missed" in text and "19.0% would do" in text and "a loss of 0.7%" in text
+    assert "effect of engaging would be no effect" in text and "of the effect of being referred a loss of 16.5%" in text
+
+
+def test_a_loss_is_of_the_effect_of_being_referred_where_nothing_says_who_engaged():
+    text = section(linkage_uncertainty=UNCERTAINTY.iloc[:1], missed_links=MISSED, recall_to_overturn=losses())
+    assert "effect of being referred would be no effect" in text and "overturn the effect of being referred" in text and "engaging" not in text
 
 
 def test_what_cannot_be_said_is_said():
