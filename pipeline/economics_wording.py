@@ -10,6 +10,8 @@ import pandas as pd
 from pipeline.wording import name_direction, write_number, write_percent
 
 UNITS = {"percent fewer": lambda value: write_percent(value, 0), "hours": lambda value: write_hours_number(value), "pounds": lambda value: write_rounded(value), "pounds a year": lambda value: write_rounded(value)}
+# The joiner keeps the minus with its number where a cell is narrow.
+MINUS = "\u2212\u2060"
 SETTINGS = {"not_analysed": {0.0: "none", 100.0: "as many per person"}, "blank_minutes": {0.0: "count as none", 100.0: "as long as the others"}, "optimism": {0.0: "none", 2.0: "twice"}}
 
 
@@ -17,8 +19,7 @@ def write_pounds(value) -> str:
     """Return pounds in words, to three figures at least: £40, £1,234, −£1.2 million."""
     if pd.isna(value):
         return "not available"
-    # The joiner keeps the minus with its number where a cell is narrow.
-    sign, size = ("\u2212\u2060" if value < 0 else ""), abs(value)
+    sign, size = (MINUS if value < 0 else ""), abs(value)
     if math.isinf(size):
         return "unbounded"
     if size >= 999_500:
@@ -34,6 +35,11 @@ def write_rounded(value) -> str:
 def write_ratio(value) -> str:
     """Return a benefit-cost ratio with two decimals, three below a tenth."""
     return write_number(value, 3 if abs(value) < 0.1 else 2)
+
+
+def write_worth(value) -> str:
+    """Return the benefit for each pound of cost, in pounds: £0.054, −£0.20."""
+    return f"{MINUS if value < 0 else ''}£{write_ratio(abs(value))}"
 
 
 def write_hours_number(value) -> str:
@@ -169,9 +175,9 @@ def write_ratio_sentence(results: pd.DataFrame, confidence: str) -> str:
     if math.isnan(ratio):
         return ""
     if ratio < 0:
-        opening = f"The estimate is of more officer hours, not fewer, so that there is a loss beside the cost: {write_ratio(ratio)} for each pound"
+        opening = f"The estimate is of more officer hours, not fewer, so that there is a loss beside the cost: {write_worth(ratio)} for each pound"
     else:
-        opening = f"For each pound of cost the officer hours averted are worth £{write_ratio(ratio)}"
+        opening = f"For each pound of cost the officer hours averted are worth {write_worth(ratio)}"
     if math.isnan(low):
         return f"{opening}. How sure that is cannot be simulated, because the interval of the effect has no end on one side."
     if low <= 1 <= high:
@@ -179,7 +185,7 @@ def write_ratio_sentence(results: pd.DataFrame, confidence: str) -> str:
     else:
         verdict = "" if ratio < 0 else f" The hours alone are worth {'more' if low > 1 else 'less'} than the cost."
     draws = "none of the draws" if share == 0 else "every draw" if share == 1 else f"{write_percent(100 * share)} of draws (Monte Carlo error {write_number(100 * value_of(results, 'monte_carlo_error'), 1)} percentage points)"
-    return f"{opening} ({confidence} of simulated draws: {write_ratio(low)} to {write_ratio(high)}).{verdict} Benefit exceeds cost in {draws}."
+    return f"{opening} ({confidence} of simulated draws: {write_worth(low)} to {write_worth(high)}).{verdict} Benefit exceeds cost in {draws}."
 
 
 def write_volunteers(costs: pd.DataFrame, results: pd.DataFrame) -> str:
@@ -189,7 +195,7 @@ def write_volunteers(costs: pd.DataFrame, results: pd.DataFrame) -> str:
         return "What the volunteers’ time is worth is not given; it would stand apart, because nobody is paid it."
     if math.isnan(ratio):
         return "The volunteers’ time is stated in the table and is not part of the cost."
-    return f"Volunteers’ time is stated apart and is not part of the cost, because nobody is paid it; with it the ratio would be {write_ratio(ratio)}."
+    return f"Volunteers’ time is stated apart and is not part of the cost, because nobody is paid it; with it a pound of cost would bring {write_worth(ratio)}."
 
 
 def write_scope(attrition: pd.DataFrame, hours: pd.DataFrame) -> str:

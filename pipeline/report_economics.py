@@ -133,7 +133,7 @@ def show_costs(costs: pd.DataFrame, price_year: int) -> pd.DataFrame:
 
 def show_results(results: pd.DataFrame) -> pd.DataFrame:
     """Return benefits, costs and their ratio in words; measures that could not be had are left out."""
-    writers = {"pounds": words.write_rounded, "ratio": words.write_ratio, "share": lambda value: write_percent(100 * value, 1)}
+    writers = {"pounds": words.write_rounded, "ratio": words.write_worth, "share": lambda value: write_percent(100 * value, 1)}
     known = results.dropna(subset=["value"]) if len(results) else results
     return pd.DataFrame(
         [{"Quantity": MEASURES[row.measure], "Value": writers[row.unit](row.value), "Interval": interval_words(row.low, row.high, writers[row.unit])} for row in known.itertuples()]

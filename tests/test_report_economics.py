@@ -133,7 +133,7 @@ def test_later_years_are_counted_only_when_asked_for_and_called_unmeasured():
 
 def test_volunteers_time_stands_apart():
     costs = frames.costs(officer_hour=(40.0, 30.0, 60.0), staff=(1_000.0, 800.0, 1_200.0), volunteers=(1_000.0, 500.0, 1_500.0))
-    assert "is not part of the cost, because nobody is paid it; with it the ratio would be 1.00" in write(costs=costs)
+    assert "is not part of the cost, because nobody is paid it; with it a pound of cost would bring £1.00" in write(costs=costs)
     assert "What the volunteers’ time is worth is not given" in write()
 
 
