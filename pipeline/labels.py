@@ -260,4 +260,5 @@ def label_lag(covariate: str) -> str:
     }
     name, _, value = covariate.partition("_" if covariate.startswith(("sex_", "area_")) else "=")
     words = known.get(name, name.replace("_", " ").strip().capitalize())
+    value = {"F": "women", "M": "men", "X": "another, or not said"}.get(value, value) if name == "sex" else value
     return f"{words}: {value}" if value else words

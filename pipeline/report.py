@@ -70,7 +70,7 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
     show, threshold = report_tables, parameters.disclosure.threshold
     is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
-        "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again: a fall in contacts, and shares of the clients in the last row"),
+        "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again: the fall is in contacts, the shares are of the clients, whose number stands last"),
         "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
         "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
         "effects": (show.show_effects(main[~report_designs.is_other_design(main)], threshold), "Estimates for all police contacts, as ratios and as changes in contacts; ratios below 1 mean fewer"),

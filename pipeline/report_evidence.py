@@ -21,7 +21,7 @@ def write_strength(maryland: pd.DataFrame) -> Markup:
     lacking = maryland[maryland["level"].eq(HIGHEST) & ~maryland["met"]] if level < HIGHEST else maryland.iloc[:0]
     why = f"Level {HIGHEST} is not reached: {'; '.join(describe_lack(row) for row in lacking.itertuples())}." if len(lacking) else ""
     return Markup(
-        f"**Level {level} of 5**, by what ran, on the Maryland Scientific Methods Scale, as the What Works Centre for Local Economic Growth uses it: {MEANINGS[level]}. {escape(why)}{' ' if why else ''}"
+        f"**Level {level} of 5** on the Maryland Scientific Methods Scale, as the What Works Centre for Local Economic Growth uses it, judged by the analyses of this run: {MEANINGS[level]}. {escape(why)}{' ' if why else ''}"
         f"It cannot be above {HIGHEST} here, and grades the guard against selection, not the answer; the published count alone is at level 1."
     )
 

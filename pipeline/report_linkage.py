@@ -75,6 +75,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "parameters": parameters,
         "accept_weight": write_number(weight_of(parameters.linkage.accept_from), 1),
         "change": write_change_of_recall(found["linkage_differences"], parameters.pass_marks.recall_change_at_most),
+        "near_telephones": write_near_telephones(found["match_examples"]),
         "unlinkable": write_unlinkable(found["unlinkables"], weight_of(parameters.linkage.accept_from)),
         "notable": f"{NOTABLE:g}",
         "review": write_review(found["clerical_review"]),
@@ -189,6 +190,14 @@ def write_change_of_recall(linkage_differences: pd.DataFrame, at_most: float) ->
         true = found["true recall"]
         sentence += f" As the extracts are simulated the truth is known: the whole linkage {'loses' if true.estimate < 0 else 'gains'} {write_number(100 * abs(true.estimate), 1)} in 100."
     return sentence
+
+
+def write_near_telephones(match_examples: pd.DataFrame) -> str:
+    """Return that a made-up telephone which has changed is still near the old one, where the model weighed it so; else nothing."""
+    levels = match_examples.loc[match_examples["step"].eq("phone"), "level"].map(name_level) if len(match_examples) else []
+    if "two slips" not in set(levels):
+        return ""
+    return "A made-up telephone that has changed differs from the old one in no more than two digits, so that the model weighs it as ‘two slips’ and not as ‘differs’."
 
 
 def write_unlinkable(unlinkables: pd.DataFrame, accept_weight: float) -> str:

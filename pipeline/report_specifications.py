@@ -74,7 +74,9 @@ def show_sensitivity(sensitivity: pd.DataFrame) -> pd.DataFrame:
 def name_difference(row: dict) -> str:
     """Return in words what a row of differ_in_one does otherwise than the plan."""
     if not row["is_valid"]:
-        return f"{label('estimator', design_of(row))}{label('against', row['comparison'])} – invalid"
+        # The release's own count is of the clients of the claim; here the same is made of everyone who engaged in the analysis.
+        whose = ", of everyone engaged who is analysed" if row["estimator"] == "naive" else ""
+        return f"{label('estimator', design_of(row))}{whose}{label('against', row['comparison'])} – invalid"
     if not row["differs"]:
         return "Nothing (primary)" if row["is_primary"] else label("estimator", row["estimator"])
     words = word_level(row["differs"], row[row["differs"]])

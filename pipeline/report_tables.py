@@ -5,6 +5,7 @@ pipeline.wording (numbers in words), pipeline.labels (codes in words) and pipeli
 """
 
 import math
+import re
 
 import pandas as pd
 
@@ -54,13 +55,15 @@ def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
         is_count = row.claim == "clients"
         write = (lambda value: count_words(value, threshold)) if is_count else lambda value: dash_if_missing(value, write_percent)
         left = write_fewer if row.claim == "fall in demand" else write_points
+        # From the largest fall to the smallest, as the sentences have it.
+        ends = (row.ci_high, row.ci_low) if row.claim == "fall in demand" else (row.ci_low, row.ci_high)
         rows.append(
             {
                 "Figure": row.claim[0].upper() + row.claim[1:],
                 "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
                 "Same count on these extracts": "not computable" if is_void else write(row.reproduced),
                 "Estimated effect of engaging": "–" if is_count else dash_if_missing(row.controlled, left),
-                "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, left),
+                "Interval": "–" if is_count else interval_words(*ends, left),
             }
         )
     return pd.DataFrame(rows)
@@ -104,6 +107,7 @@ def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:
 def note_of(row) -> str:
     """Return in brackets why a row holds no estimate, or what an estimate leaves out; nothing where there is nothing to say."""
     kind, _, note = str(getattr(row, "status", "estimated")).partition(": " if str(getattr(row, "status", "")).startswith("not") else "; ")
+    note = re.sub(r"\d{4,}(?= (trials|referred|people))", lambda found: f"{int(found.group()):,}", note)
     return f" ({kind}: {note})" if note and kind != "estimated" else f" ({note})" if note else ""
 
 
@@ -132,7 +136,7 @@ def name_estimate(row) -> str:
         return f"Engaging (complier effect), if a referral nobody took up multiplies contacts by {theta}"
     if row.estimand == "engaged" and row.estimator in ("sequential_trials", "lagged_outcome"):
         return "The engaged alone" + (against or ", against people not yet referred")
-    how = {"sequential_trials": "", "complier": " (complier effect)"}.get(row.estimator, f" ({label('estimator', row.estimator)})")
+    how = {"sequential_trials": "", "complier": " (complier effect)"}.get(row.estimator, f" ({label('estimator', row.estimator)[0].lower()}{label('estimator', row.estimator)[1:]})")
     return f"{label('estimand', row.estimand)}{how}{against}"
 
 

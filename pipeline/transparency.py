@@ -6,7 +6,7 @@ params.yaml under `record`. Builds on pipeline.wording.
 
 import pandas as pd
 
-from pipeline.wording import write_number, write_percent
+from pipeline.wording import write_date, write_number, write_percent
 
 FIELDS = ["Field", "Entry"]
 # Shares of people, which disclosure control hides where few are on one side.
@@ -90,7 +90,7 @@ def list_record(tables: dict[str, pd.DataFrame], parameters) -> pd.DataFrame:
         ("Frequency and scale", f"Run once per evaluation, and again for each check; {count_contacts(tables['link_quality'])} contacts in this run."),
         ("People in the process", f"An analyst sets the parameters beforehand and reads every check before any effect; a missed pass mark stands in the report's first lines. Pairs of records can be drawn for clerical review, and the judgements become precision and recall. {reviewed}"),
         ("Training needed", "Command of the README and of this report; reviewers need the force's own instruction on reading records."),
-        ("Appeal and review", f"Nobody is affected by a link individually. Questions about the use of one's data go to: {record.contact}"),
+        ("Appeal and review", f"Nobody is affected by a link individually. Contact for questions about the use of one's data: {record.contact}"),
         ("Performance", describe_performance(tables)),
         ("Differences between groups", f"Change of linkage with referral: {describe_change(tables, parameters)}. Linked and unlinked are compared by completeness, year, channel, role, kind of contact, sex and age."),
         ("Risk: a wrong link", f"Demand moves from one person to another. Answered by an accept threshold of {linkage.accept_from:g}, by rules against contradictions, and by leaving telephones and addresses of more than {linkage.shared_by_at_most} differently named people out."),
@@ -112,7 +112,7 @@ def list_guild(tables: dict[str, pd.DataFrame], parameters) -> pd.DataFrame:
     n_files = int(provenance["kind"].eq("extract").sum())
     unplaced, several = (find_check(quality, check) for check in ("contacts without a person", "clients matched by several people"))
     rows = [
-        ("1 Data provision", "Population and period", f"Everyone recorded in contacts from {study.contacts_from} to {study.contacts_to}; the register from {study.referrals_from} to {study.referrals_to}; {n_files} files, each with its SHA-256 under Provenance."),
+        ("1 Data provision", "Population and period", f"Everyone recorded in contacts from {write_date(study.contacts_from)} to {write_date(study.contacts_to)}; the register from {write_date(study.referrals_from)} to {write_date(study.referrals_to)}; {n_files} files, each with its SHA-256 under Provenance."),
         ("1 Data provision", "How the data came about", "Records of calls and incidents, entered by call handlers and officers for operational use; the register, entered by the scheme."),
         ("1 Data provision", "Quality of identifiers", "Completeness of each identifier is shown by arm and period, and every extract is held to stated rules before it is used."),
         ("1 Data provision", "What was altered or withheld before linking", "Details are standardised (case, spacing, telephone and postcode formats); nothing is left out except contacts that say fewer than two things about a person "
