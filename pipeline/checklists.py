@@ -4,7 +4,7 @@ data/reference/checklists.csv holds one row per item: checklist, item, wording (
 Evidence is a list of pointers, parted by semicolons, all of which must hold:
 
     section:the-effect                        a heading of the report, by its anchor
-    words:not yet referred                    words that stand in the report
+    words:not yet referred                    words that stand in the report; of several parted by | any one
     table:attrition                           a published table that has rows
     figure:flow                               a figure of the report that shows something
     test:tests/test_attrition.py::test_name   a test of that name in that file
@@ -133,7 +133,7 @@ def holds(pointer: str, evidence: Evidence) -> bool:
     kind, _, what = pointer.partition(":")
     found = {
         "section": lambda: what in evidence.sections,
-        "words": lambda: what.lower() in evidence.text.lower(),
+        "words": lambda: any(words in evidence.text.lower() for words in what.lower().split("|")),
         "table": lambda: what in evidence.tables,
         "figure": lambda: what in evidence.figures,
         "test": lambda: what in evidence.tests,

@@ -66,12 +66,16 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         return Markup("")
     threshold = parameters.disclosure.threshold
     recorded = found["safety"][found["safety"]["status"].ne("not recorded in these extracts")] if len(found["safety"]) else found["safety"]
-    absent = [HARMS[code][0].lower() + HARMS[code][1:] for code in found["safety"]["outcome"] if code not in set(recorded["outcome"])] if len(found["safety"]) else []
+    numbers = recorded.reindex(columns=["n_events", "rate_referred", "estimate"])
+    is_shown = bool(numbers.notna().any(axis=None))
+    absent = found["safety"].drop(recorded.index)
     context = {
         "parameters": parameters,
         "figure": {"honest_bounds": figures.get("honest_bounds", "")},
-        "safety": write_table_if_any(show_safety(recorded, threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", NUMBERS, "safety"),
-        "absent": ", ".join(absent),
+        "has_intervals": bool(recorded.reindex(columns=["ci_low"]).notna().any(axis=None)),
+        "hidden": ", ".join(name_harms(recorded)) if not is_shown else "",
+        "safety": write_table_if_any(show_safety(recorded if is_shown else recorded.iloc[:0], threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", NUMBERS, "safety"),
+        "absent": ", ".join(name_harms(absent)),
         "bounds": write_table_if_any(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", NUMBERS, "bounds"),
         "breakdown": write_breakdown(found["honest_bounds"], parameters.diagnostics.block_months),
         "scored": write_scored(found["score_bootstrap"]),
@@ -79,6 +83,11 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "remark": e_value_remark(naive_ratio(found["e_values"])),
     }
     return Markup(fill_template(template, context))
+
+
+def name_harms(safety: pd.DataFrame) -> list[str]:
+    """Return the names of the outcomes of `safety` as they stand within a sentence."""
+    return [HARMS[code][0].lower() + HARMS[code][1:] for code in safety["outcome"]] if len(safety) else []
 
 
 def show_safety(safety: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -109,18 +118,39 @@ def write_breakdown(honest_bounds: pd.DataFrame, block_months: int) -> str:
     """Return the breakdown value in words."""
     if honest_bounds.empty or honest_bounds["ci_low"].isna().all():
         return "The bounds could not be worked out: " + (str(honest_bounds["status"].iloc[0]).removeprefix("not estimable: ") + "." if len(honest_bounds) else "there is no event study.")
+    return f"{write_drift(honest_bounds, block_months)} {write_straight_drift(honest_bounds)}".strip()
+
+
+def write_drift(honest_bounds: pd.DataFrame, block_months: int) -> str:
+    """Return in words up to what drift, against the moves before, the effect stands out."""
     rows = honest_bounds[honest_bounds["restriction"].eq("relative_magnitudes")]
     last = last_bound_excluding(rows)
     if pd.isna(last):
         return "The interval includes a ratio of 1 even if the arms would have moved exactly alike from block to block."
     if last == 0:
-        return "The effect of being referred stands out only if the arms would have moved exactly alike from block to block: at the next bound that was tried the interval includes no effect."
+        return (
+            "Where the moves between blocks before set the bound, the effect of being referred stands out only if the arms would have moved exactly alike from block to block: "
+            "at the next bound that was tried the interval includes no effect."
+        )
     is_largest = last == rows["bound"].max()
     beyond = "That is the largest that was tried." if is_largest else "Beyond that the interval includes a ratio of 1."
     return (
         f"The effect of being referred still stands out if the arms drifted apart after time zero, from one block of {block_months} months to the next, by up to {last:g} times the largest "
         f"move between two blocks before. {beyond}"
     )
+
+
+def write_straight_drift(honest_bounds: pd.DataFrame) -> str:
+    """Return in words by how much a drift that goes on as before may bend until the effect stands out no more; empty where it was not tried."""
+    rows = honest_bounds[honest_bounds["restriction"].eq("smoothness")].dropna(subset=["ci_low"])
+    if rows.empty:
+        return ""
+    last = last_bound_excluding(rows)
+    if pd.isna(last):
+        return "Where the drift before may go on instead, the interval includes a ratio of 1 even if it went on in a straight line."
+    if last == 0:
+        return "Where the drift before may go on instead, the effect stands out only if it went on in a straight line."
+    return f"Where the drift before may go on instead, the effect still stands out if it changed by up to {last:g} in the log ratio from block to block."
 
 
 def write_scored(score_bootstrap: pd.DataFrame) -> str:

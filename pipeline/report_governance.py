@@ -113,7 +113,7 @@ def name_pointer(pointer: str, is_there: bool = True) -> Markup:
         path, _, name = what.partition("::")
         return escape(f"test ‘{name.removeprefix('test_').replace('_', ' ')}’ ({path})")
     named = {"words": "the words ‘{}’", "table": "table {}", "figure": "figure {}", "file": "{}", "parameter": "parameter {}", "person": "left to {}"}
-    return escape(named[kind].format(what))
+    return escape(named[kind].format(what.replace("|", "’ or ‘")))
 
 
 def show_assumptions(assumptions: pd.DataFrame) -> pd.DataFrame:

@@ -298,7 +298,8 @@ def write_points_interval(row) -> str:
 def write_passes(model_checks: pd.DataFrame, link_quality: pd.DataFrame) -> str:
     """Return how many pass marks were set beforehand, for a report in which none is missed."""
     n_marks = int(model_checks["pass_mark"].notna().sum() + link_quality["pass_mark"].notna().sum())
-    return f"All {n_marks} pass marks that were set beforehand for the analysis and the linkage are met." if n_marks else ""
+    linkage = " and the linkage" if link_quality["pass_mark"].notna().any() else ""
+    return f"All {n_marks} pass marks that were set beforehand for the analysis{linkage} are met." if n_marks else ""
 
 
 def write_falsification(row: pd.Series | None) -> str:

@@ -151,8 +151,16 @@ def test_real_extracts_have_neither_banner_nor_truth():
 
 def test_real_extracts_are_held_to_the_checklists_by_what_they_have_and_need_no_truth():
     ticks = {name: report_of(name).tables["checklists"].set_index(["checklist", "item"])["status"] for name in ("demonstration", "real", "pseudonymised")}
-    assert ticks["real"].equals(ticks["demonstration"])
+    # Nothing but the pounds: no cost of the scheme and no price of an hour is given there.
+    assert ticks["real"][ticks["real"].ne(ticks["demonstration"])].to_dict() == {("EMMIE", "Economics"): NOT_MET}
     assert ticks["real"]["RECORD", "6.2"] == MET and ticks["pseudonymised"]["RECORD", "6.2"] == NOT_MET
+
+
+def test_an_answer_that_is_not_supported_or_not_there_is_no_tick():
+    ticks = {name: report_of(name).tables["checklists"].set_index(["checklist", "item"])["status"] for name in ("demonstration", "failed check", "panel only")}
+    assert [ticks[name]["AQuA", "Validation"] for name in ticks] == [MET, NOT_MET, MET]
+    assert [ticks[name]["TREND", "19"] for name in ticks] == [MET, MET, NOT_MET] and [ticks[name]["RECORD", "1.3"] for name in ticks] == [MET] * 3
+    assert "for the analysis and the linkage are met" in text_of("demonstration") and "pass marks that were set beforehand for the analysis are met" in text_of("panel only")
 
 
 def test_extracts_without_deaths_and_moves_find_nothing_about_time_at_risk():

@@ -93,4 +93,16 @@ def test_figures_say_in_words_what_they_show():
 
 
 def test_an_effect_that_stands_out_without_any_drift_alone_is_said_to_lean_on_that():
-    assert "only if the arms would have moved exactly alike" in write_breakdown(bounds(True, False, False), 3)
+    found = bounds(True, False, False)
+    assert "only if the arms would have moved exactly alike" in write_breakdown(found, 3)
+    bent = bounds(True, True, False).assign(restriction="smoothness", bound=[0.0, 0.01, 0.02])
+    # Both kinds of drift stand in one table: a sentence on the first must not deny what the second shows.
+    words = write_breakdown(pd.concat([found, bent]), 3)
+    assert words.startswith("Where the moves between blocks before set the bound") and words.endswith("if it changed by up to 0.01 in the log ratio from block to block.")
+
+
+def test_outcomes_of_harm_that_are_all_hidden_are_said_to_tell_nothing():
+    hidden = tables()["safety"].assign(**dict.fromkeys(["n_events", "rate_referred", "rate_comparison", "estimate", "ci_low", "ci_high", "p_value"], np.nan))
+    text = section(safety=hidden)
+    assert "Too few people or incidents stand behind reported missing, detained under" in text and "do not record: death" in text
+    assert "therefore shown" not in text and "interval that includes 1" not in text and "Rate, referred" not in text
