@@ -41,6 +41,7 @@ def build_context(tables: dict[str, pd.DataFrame], pictures: list[Picture], para
     return {
         "title": f"Evaluation of {parameters.report.scheme}",
         "has_truth": len(tables.get("demonstration", ())) > 0,
+        "is_linked_here": len(tables["link_quality"]) > 0,
         "banner": BANNER if is_simulated else "",
         "claim_sentence": wording.write_claim(claims),
         "shares": wording.write_shares(claims),

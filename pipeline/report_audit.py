@@ -42,7 +42,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
     found = {name: tables.get(name, pd.DataFrame(columns=columns)) for name, columns in TABLES.items()}
     audit, marks, plan = found["audit"], parameters.audit, parameters.plan
     shown = {
-        "analysis_plan": (show_plan(found["analysis_plan"]), "The plan, and what this run did"),
+        "analysis_plan": (show_plan(found["analysis_plan"], len(tables.get("link_quality", ())) > 0), "The plan, and what this run did"),
         "audit_verdicts": (show_verdicts(found["audit_verdicts"]), "What the audit found of each design, in the worlds that it is held to; percentages of coverage and false positives are of replicates"),
         "audit_held": (show_worlds(audit[audit["world"].isin(marks.worlds)], plan), "The design of the plan in the worlds whose assumptions it claims to survive; coverage and found are shares of replicates"),
         "audit_limits": (show_worlds(audit[~audit["world"].isin(marks.worlds)], plan), "The design of the plan in worlds that break an assumption nobody can check; coverage and found are shares of replicates"),
@@ -124,9 +124,10 @@ def list_failures(audit_verdicts: pd.DataFrame, plan) -> list[str]:
     return [f"audit of the method: the primary design is not valid ({audit_wording.write_verdict(audit_verdicts, plan.estimator, plan.estimand)})"]
 
 
-def show_plan(analysis_plan: pd.DataFrame) -> pd.DataFrame:
-    """Return the plan beside the run in words."""
-    return pd.DataFrame([{"Choice": label("plan_choice", row.choice), "Plan": show_choice(row.choice, row.plan), "This run": show_choice(row.choice, row.this_run)} for row in analysis_plan.itertuples()])
+def show_plan(analysis_plan: pd.DataFrame, is_linked_here: bool = True) -> pd.DataFrame:
+    """Return the plan beside the run in words; from which probability links were taken is not this run's where others linked."""
+    this_run = [show_choice(row.choice, row.this_run) if is_linked_here or row.choice != "accept_from" else "linked elsewhere" for row in analysis_plan.itertuples()]
+    return pd.DataFrame([{"Choice": label("plan_choice", row.choice), "Plan": show_choice(row.choice, row.plan), "This run": done} for row, done in zip(analysis_plan.itertuples(), this_run)])
 
 
 def show_choice(choice: str, value: str) -> str:

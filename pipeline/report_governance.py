@@ -21,6 +21,7 @@ TABLES = {
     "assurance": ["field", "entry", "status"], "plan_ledger": LEDGER_COLUMNS,
 }  # fmt: skip
 NUMBERS = {"Items", "Met", "Not met", "For a person", "Rows", "Rules", "Not met in full", "Ratio times", "Least", "Most", "Pairs"}
+OF_LINKS = "Linking was done elsewhere here: entries on links say what this project does where it links itself, and nothing of how these records were linked."
 FULL_NAMES = {
     "RECORD": "RECORD: studies of records kept for other reasons",
     "STROBE": "STROBE: observational studies",
@@ -55,6 +56,7 @@ def write_section(tables: dict[str, pd.DataFrame], parameters, template: str) ->
             for name, rows in held.groupby("checklist", sort=False)
         ],
         "assumptions_day": write_day(found["assumptions"]["made_on"]), "decisions_day": write_day(found["decisions"]["decided_on"]),
+        "of_links": "" if len(tables.get("link_quality", ())) else OF_LINKS,
         "standing": write_standing(found["assurance"]),
         "table": {name: write_table_if_any(table, caption, NUMBERS, name.replace("_", "-")) for name, (table, caption) in shown.items()},
     }  # fmt: skip
