@@ -55,15 +55,13 @@ def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
         is_count = row.claim == "clients"
         write = (lambda value: count_words(value, threshold)) if is_count else lambda value: dash_if_missing(value, write_percent)
         left = write_fewer if row.claim == "fall in demand" else write_points
-        # From the largest fall to the smallest, as the sentences have it.
-        ends = (row.ci_high, row.ci_low) if row.claim == "fall in demand" else (row.ci_low, row.ci_high)
         rows.append(
             {
                 "Figure": row.claim[0].upper() + row.claim[1:],
                 "Published": write_number(row.published) if is_count else write_percent(row.published, 0),
                 "Same count on these extracts": "not computable" if is_void else write(row.reproduced),
                 "Estimated effect of engaging": "–" if is_count else dash_if_missing(row.controlled, left),
-                "Interval": "–" if is_count else interval_words(*ends, left),
+                "Interval": "–" if is_count else interval_words(row.ci_low, row.ci_high, left),
             }
         )
     return pd.DataFrame(rows)
