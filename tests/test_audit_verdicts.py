@@ -10,7 +10,7 @@ import pytest
 from pipeline.audit_pairs import difference_error, pair_designs
 from pipeline.audit_verdicts import judge_designs, list_valid, verdict_of
 from pipeline.audit_worlds import list_worlds
-from pipeline.audit_wording import describe_limits, list_limits, write_design, write_naive
+from pipeline.audit_wording import describe_limits, list_limits, write_design, write_errors, write_naive
 from pipeline.params import check_params, load_sections
 
 PARAMS = check_params(load_sections())
@@ -90,6 +90,10 @@ def test_errors_on_both_sides_are_not_told_as_one_side():
     table.loc[table["world"].eq("hidden state") & table["estimator"].eq("matched_sets"), "bias"] = -0.2
     line = next(line for line in list_limits(describe_limits(table, judge_designs(table, PARAMS.audit), PARAMS.audit)) if "records do not" in line)
     assert "the 2 designs for the effect of being referred do not err on one side (ratios 18% too low to 30% too high)" in line
+
+
+def test_an_error_that_is_none_at_one_end_is_up_to_the_other():
+    assert (write_errors(0.0, 0.1), write_errors(-0.2, 0.001), write_errors(0.0, 0.0)) == ("up to 11% too high", "up to 18% too low", "right")
 
 
 def test_an_error_within_the_mark_is_told_as_such_and_with_its_size():

@@ -141,3 +141,8 @@ def test_a_share_and_its_percentage_round_alike_whatever_kind_of_number_they_are
     assert wording.write_number(make(0.9605), 3) == "0.961" and wording.write_percent(make(100 * 0.9605)) == "96.1%"
     assert wording.write_number(make(0.65), 1) == "0.7" and wording.write_number(make(-0.65), 1) == "\u22120.7"
     assert wording.write_number(make(-0.04), 1) == "0.0" and wording.write_number(make(1234.5)) == "1,235"
+
+
+def test_a_difference_of_the_never_engaged_comes_with_its_p_value_and_without_a_verdict():
+    found = wording.write_falsification(pd.Series({"estimate": -0.21, "ci_low": -0.40, "ci_high": -0.01, "p_value": 0.039}))
+    assert "19% fewer" in found and "(p = 0.039)" in found and "clear difference" not in found
