@@ -117,8 +117,12 @@ def write_limits(hours: pd.DataFrame, model_checks: pd.DataFrame) -> str:
         return ""
     links = "" if row["includes_linkage"] else " and holds no doubt about the links"
     secondary = "Officer hours are a secondary outcome: the interval is not corrected for the number of outcomes" if row["basis"] == "recorded" else "The interval takes the typical times as known"
-    has_failed = len(model_checks) > 0 and model_checks["passed"].eq(False).fillna(False).any()
-    return f"{secondary}{links}.{' A check of the model failed (see the first page): hours and pounds rest on the same model and are not supported either.' if has_failed else ''}"
+    return f"{secondary}{links}.{' A check of the model failed (see the first page): hours and pounds rest on the same model and are not supported either.' if has_failed(model_checks) else ''}"
+
+
+def has_failed(model_checks: pd.DataFrame) -> bool:
+    """Return whether a check of the model missed its pass mark."""
+    return len(model_checks) > 0 and bool(model_checks["passed"].eq(False).fillna(False).any())
 
 
 def write_note(row) -> str:
@@ -220,7 +224,7 @@ def write_switching(switching: pd.DataFrame, results: pd.DataFrame) -> str:
     if "officer_hour" not in rows.index:
         return f"{opening}. No price of an hour and no cost makes good a rise in hours, so that only the effect has a switching value."
     others = [f"{words} {write_unit(rows.loc[name, 'switching_value'], rows.loc[name, 'unit'])}{unit} rather than {write_unit(rows.loc[name, 'value'], rows.loc[name, 'unit'])}" for name, words, unit in (
-        ("officer_hour", "where an officer hour costs", ""), ("hours_per_contact", "where a contact takes", " hours"), ("scheme", "where the scheme costs", " a year"),
+        ("officer_hour", "where an officer hour costs", ""), ("hours_per_contact", "where each contact averted saves", " hours"), ("scheme", "where the scheme costs", " a year"),
     ) if name in rows.index and pd.notna(rows.loc[name, "value"])]  # fmt: skip
     return f"{opening}; or, all else as it is, {'; '.join(others)}."
 

@@ -69,11 +69,13 @@ def write_tables(tables: dict[str, pd.DataFrame], main: pd.DataFrame, secondary:
     `main` and `secondary` are the effects on the primary outcome and on the others, `choices` those of pipeline.specification_choices.
     """
     show, threshold = report_tables, parameters.disclosure.threshold
+    has_register = len(tables.get("referral_counts", ())) > 0
+    further = show.name_further_flows(tables["attrition"])
     is_flow = tables["attrition"]["flow"].isin(["claim", "analysis"])
     shown = {
         "claims": (show.show_claims(tables["claims"], threshold), "The published figures, counted again: the fall is in contacts, the shares are of the clients, whose number stands last"),
-        "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold), "Who was left out, step by step"),
-        "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold), "Uptake, those without a recent contact, and how the flows overlap"),
+        "attrition": (show.show_attrition(tables["attrition"][is_flow], threshold, has_register), "Who was left out, step by step"),
+        "uptake": (show.show_attrition(tables["attrition"][~is_flow], threshold, has_register), f"Beside the two flows: {'; '.join(further)}"),
         "effects": (show.show_effects(main[~report_designs.is_other_design(main)], threshold), "Estimates for all police contacts, as ratios and as changes in contacts; ratios below 1 mean fewer"),
         "secondary": (show.show_secondary(secondary, threshold), "Estimates for other outcomes, as ratios and as changes in the outcome"),
         "decomposition": (show.show_decomposition(tables["decomposition"]), "Parts of the fall as published, in percentage points of the contacts before referral and as shares of the fall on the log scale"),

@@ -38,6 +38,8 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "parameters": parameters,
         "months": months,
         "illustration": words.write_illustration(costs),
+        "has_hours": hours["hours_averted"].notna().any(),
+        "has_failed": words.has_failed(tables.get("model_checks", pd.DataFrame())),
         "hours": words.write_hours(hours, months, confidence),
         "basis": words.write_basis(hours, percent_timed),
         "limits": words.write_limits(hours, tables.get("model_checks", pd.DataFrame())),

@@ -17,7 +17,7 @@ from pipeline.wording import write_date, write_number, write_percent
 SUPPRESSED = "suppressed"
 NAMES = ["referral_counts", "contact_delays", "durations", "closures", "mentor_years", "mentor_quarters", "implementation_claims", "implementation_gaps", "doses"]
 GAPS = {
-    "register": "There is no register of referrals in these extracts: how many people were referred, accepted and supported, how soon and for how long, cannot be counted.",
+    "register": "There is no register of referrals in these extracts: how many referrals were made and accepted, how soon support began and how long it lasted, cannot be counted. Under Data stands how many people were referred, and how many engaged where that is known.",
     "first_contact": "The register does not say when anybody first met a mentor: engagement, the time until the first contact and the length of support cannot be counted.",
     "closing": "The register does not say when support ended, or why.",
     "referral_source": "The register does not say who referred people.",

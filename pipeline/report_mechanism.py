@@ -23,7 +23,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], t
     if steps.empty:
         return Markup("")
     shown = pd.DataFrame([
-        {"Step": f"{row.step}. {row.title}", "In the data": SHOWS[row.shows], "What they can show, and what they cannot": f"{row.data_show}. Not: {row.data_cannot[0].lower()}{row.data_cannot[1:]}.", "Found in this run": FOUND[row.measure](tables)}
+        {"Step": f"{row.step}. {row.title}", "In complete extracts": SHOWS[row.shows], "What they can show, and what they cannot": f"{row.data_show}. Not: {row.data_cannot[0].lower()}{row.data_cannot[1:]}.", "Found in this run": FOUND[row.measure](tables)}
         for row in steps.rename(columns={"name": "title"}).sort_values("step").itertuples()
     ])  # fmt: skip
     context = {
@@ -68,7 +68,9 @@ def write_referred(tables: dict[str, pd.DataFrame]) -> str:
     rows = tables["attrition"][tables["attrition"]["flow"].eq("analysis")].sort_values("step")
     if rows.empty or rows["n_people"].iloc[[0, -1]].isna().any():
         return "Too few people to publish a number."
-    return f"{write_number(rows['n_people'].iloc[0])} people referred, {write_number(rows['n_people'].iloc[-1])} of them analysed."
+    counts = tables.get("referral_counts", pd.DataFrame(columns=["characteristic"]))
+    by_whom = "" if counts["characteristic"].eq("referral_source").any() else " Who referred them is not on record here."
+    return f"{write_number(rows['n_people'].iloc[0])} people referred, {write_number(rows['n_people'].iloc[-1])} of them analysed.{by_whom}"
 
 
 def write_engaged(tables: dict[str, pd.DataFrame]) -> str:

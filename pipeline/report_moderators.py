@@ -81,7 +81,7 @@ def write_differing(subgroups: pd.DataFrame, size: float) -> str:
     names = [IN_SENTENCE[code] for code in tests.loc[tests["p_corrected"] < size, "characteristic"]]
     if not names:
         return "After correction for the number of tests the data do not show that the effect differs by any of them; that is not proof that it does not, because groups are small."
-    return f"After correction for the number of tests the effect differs by {' and '.join(names)}. This is a lead to be followed up with other data, not a finding."
+    return f"After correction for the number of tests the estimates differ by {' and '.join(names)}. This is a lead to be followed up with other data, not a finding."
 
 
 def write_characteristic(name: str, subgroups: pd.DataFrame, size: float) -> str:
@@ -96,7 +96,7 @@ def write_characteristic(name: str, subgroups: pd.DataFrame, size: float) -> str
     test = f"p = {write_p(rows['p_interaction'].iloc[0])}; corrected {write_p(rows['p_corrected'].iloc[0])}".replace("= <", "<")
     if rows["p_corrected"].iloc[0] < size:
         between = f"from a ratio of {write_ratio(least['estimate'])} ({name_level(least['level'])}) to {write_ratio(most['estimate'])} ({name_level(most['level'])})"
-        return f"The effect differs by {words}, {between} ({test}). That is a lead, not a finding: the groups differ in more than this."
+        return f"A lead, not a finding: the estimates differ by {words}, {between} ({test}). The groups differ in more than this."
     return f"The data do not show that the effect differs by {words} ({test}). Between its two most precisely estimated groups only ratios that differ by a factor of about {write_number(find_detectable_factor(known, size), 1)} would be found in {100 * POWER:.0f} of 100 such studies."
 
 

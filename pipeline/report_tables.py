@@ -67,9 +67,9 @@ def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_attrition(attrition: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return both flows step by step."""
-    return pd.DataFrame(
+def show_attrition(attrition: pd.DataFrame, threshold: int, has_register: bool = True) -> pd.DataFrame:
+    """Return both flows step by step; without a register nobody knows of referrals beside people."""
+    table = pd.DataFrame(
         [
             {
                 "Flow": label("flow", row.flow),
@@ -82,6 +82,13 @@ def show_attrition(attrition: pd.DataFrame, threshold: int) -> pd.DataFrame:
             for row in attrition.assign(is_first=~attrition["flow"].duplicated()).itertuples()
         ]
     )
+    return table if has_register else table.drop(columns="Referrals", errors="ignore")
+
+
+def name_further_flows(attrition: pd.DataFrame) -> list[str]:
+    """Return what the flows beside those of the claim and the analysis tell, in words."""
+    words = {"uptake": "how many of those analysed engaged", "untriggered": "how many of those sent without a recent contact did", "overlap": "how far the two flows overlap"}
+    return [said for flow, said in words.items() if flow in set(attrition["flow"])]
 
 
 def show_effects(effects: pd.DataFrame, threshold: int) -> pd.DataFrame:

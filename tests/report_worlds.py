@@ -141,7 +141,7 @@ def panel_only(tables: dict) -> dict:
     claims = tables["claims"].assign(reproduced=np.nan, controlled=np.nan, ci_low=np.nan, ci_high=np.nan)
     effects = tables["effects"]
     effects = effects[~effects["estimand"].isin(["engaged", "never_engaged"]) & effects["outcome"].eq("n_contacts")]
-    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety", "contact_hours", *OF_REGISTER]) | {"claims": claims, "effects": effects}
+    return empty(linked_elsewhere(tables), ["decomposition", "doses", "subgroups", "safety", "contact_hours", *OF_REGISTER]) | {"claims": claims, "effects": effects, "implementation_gaps": pd.DataFrame({"gap": ["register", "mentors"]})}
 
 
 def failed(tables: dict) -> dict:

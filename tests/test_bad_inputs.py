@@ -147,6 +147,19 @@ def test_what_was_done_elsewhere_is_said_to_be_so(name):
     assert "Linking was done elsewhere" in text and not re.search(r"^#+ (Clerical review|The demonstration against its truth)", text, flags=re.M)
 
 
+def test_a_ready_panel_is_told_no_register_no_referrer_and_no_hours():
+    text, whole = text_of("panel only"), text_of("demonstration")
+    assert "how many referrals were made and accepted" in text and "how many people were referred, accepted" not in text and not re.search(r"^\| Flow .*Referrals", text, flags=re.M)
+    assert re.search(r"^\| Flow .*Referrals", whole, flags=re.M) and "Who referred them is not on record here." in text and "Who referred them is not" not in whole
+    assert "Hours come before pounds" in whole and "In complete extracts" in text
+
+
+def test_economics_of_a_failed_check_say_so_where_the_ratio_stands_and_hours_are_of_contacts_averted():
+    whole, missed = text_of("demonstration"), text_of("failed check")
+    assert "For the record only, because a check of the model failed: For each pound" in missed and "because a check of the model failed: For" not in whole
+    assert "where each contact averted saves" in whole and "a contact takes" not in whole
+
+
 def test_real_extracts_have_neither_banner_nor_truth():
     context = report_of("real").context
     assert context["banner"] == "" and not context["has_truth"]

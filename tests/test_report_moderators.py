@@ -43,8 +43,8 @@ def test_what_no_test_shows_is_not_said_to_be_absent():
 
 def test_a_difference_is_a_lead_and_no_finding():
     text = section(groups(0.01))
-    assert "The effect differs by sex, from a ratio of 0.61 (women) to 0.74 (men)" in text and "a lead, not a finding" in text
-    assert "differs by sex" in write_differing(groups(0.01), 0.05) and "not a finding" in write_differing(groups(0.01), 0.05)
+    assert "A lead, not a finding: the estimates differ by sex, from a ratio of 0.61 (women) to 0.74 (men)" in text and "The effect differs by" not in text
+    assert "the estimates differ by sex" in write_differing(groups(0.01), 0.05) and "not a finding" in write_differing(groups(0.01), 0.05)
 
 
 def test_groups_are_not_supported_where_a_check_of_the_model_failed():
