@@ -54,6 +54,28 @@ def list_not_shown(kind: str, cohort: pd.DataFrame, panel: pd.DataFrame, outcome
     return lines
 
 
+def write_lacking(tables: dict[str, pd.DataFrame]) -> str:
+    """Return in a sentence or two, for the first page, which of the report's questions stay open here, and how many rules the extracts do not meet; empty where neither."""
+    filled = {name: len(tables.get(name, ())) > 0 for name in ("link_quality", "referral_counts", "benefit_cost")}
+    shown = {name: tables[name][column].notna().any() if len(tables.get(name, ())) else False for name, column in (("safety", "n_events"), ("officer_hours", "hours_averted"))}
+    lacking = [words for words, is_there in (
+        ("whether contacts are linked to the right people", filled["link_quality"]),
+        ("whether anybody came to harm", shown["safety"]),
+        ("how the scheme was delivered", filled["referral_counts"]),
+        ("what officer time the scheme saves", shown["officer_hours"]),
+        ("what the scheme is worth in pounds", filled["benefit_cost"]),
+    ) if not is_there]  # fmt: skip
+    n_broken = count_broken(tables["validation_results"])
+    sentences = [f"Not shown in this run: {'; '.join(lacking)}."] if lacking else []
+    sentences += [f"{n_broken} of the rules that the extracts were held to {'is' if n_broken == 1 else 'are'} not met in full (under Data)."] if n_broken else []
+    return " ".join(sentences)
+
+
+def count_broken(validation_results: pd.DataFrame) -> int:
+    """Return how many rules are not met in full, warnings with them."""
+    return int((~validation_results["passed"].fillna(True).astype(bool)).sum())
+
+
 def name_primary(outcomes: list[str]) -> list[str]:
     """Return what "contacts" stands for, where the panel calls its main outcome otherwise."""
     if not outcomes or "n_contacts" in outcomes:

@@ -1,7 +1,7 @@
 """The first page: question, answer, published figures beside computed ones, strength of evidence, limits, what can be said.
 
 Builds on pipeline.verdict (what kind of answer it is), pipeline.maryland and pipeline.main_limits (evidence and limits, worked
-out from the results), pipeline.report_evidence and pipeline.report_limits (these in words), pipeline.report_audit,
+out from the results), pipeline.not_shown, pipeline.report_evidence and pipeline.report_limits (these in words), pipeline.report_audit,
 pipeline.report_staggered, pipeline.wording and pipeline.markdown.
 """
 
@@ -11,6 +11,7 @@ from pipeline import report_audit, report_evidence, report_limits, report_stagge
 from pipeline.main_limits import rank_limits
 from pipeline.markdown import write_list
 from pipeline.maryland import grade_evidence
+from pipeline.not_shown import count_broken, write_lacking
 
 
 def write_first_page(tables: dict[str, pd.DataFrame], parameters, is_simulated: bool, not_shown: list[str]) -> dict:
@@ -42,6 +43,8 @@ def write_first_page(tables: dict[str, pd.DataFrame], parameters, is_simulated: 
         "strength_table": report_evidence.show_strength(maryland),
         "main_limits": report_limits.write_limits(limits, failures, list(not_shown)),
         "limits_rule": report_limits.RULE,
+        "lacking": write_lacking(tables),
+        "n_broken": count_broken(tables["validation_results"]),
         "limits_table": report_limits.show_limits(limits),
         "can_say": write_list(verdict.list_can_say(reached, claims, is_simulated, page["line"])),
         "cannot_say": write_list(verdict.list_cannot_say(reached, claims, is_simulated)),

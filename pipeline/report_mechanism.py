@@ -45,11 +45,15 @@ def list_signs(tables: dict[str, pd.DataFrame]) -> list[str]:
 def write_roles(effects: pd.DataFrame) -> str:
     """Return how contacts changed in each role: help that meets needs should lower them all, a habit of not calling only the calls."""
     rows = {words: find_effect(effects, "sequential_trials", "referral", outcome) for outcome, words in ROLES.items()}
-    found = [f"{words} {write_change(row['estimate'])} ({write_interval(row['ci_low'], row['ci_high'])})" for words, row in rows.items() if row is not None]
+    # An estimate without an interval says too little for a sentence: it stands in the table of the other outcomes alone.
+    known = {words: row for words, row in rows.items() if row is not None and pd.notna([row["ci_low"], row["ci_high"]]).all()}
+    found = [f"{words} {write_change(row['estimate'])} ({write_interval(row['ci_low'], row['ci_high'])})" for words, row in known.items()]
+    if not found and any(row is not None for row in rows.values()):
+        return "Roles are told apart, but no effect on contacts in any one of them could be had with an interval, so it cannot be seen whether people only stopped calling."
     if not found:
         return "The extracts do not tell roles apart, so it cannot be seen whether people only stopped calling or contacts about them fell too."
     if len(found) == 1:
-        return f"One role only is known, among people referred: {found[0]}. Whether contacts in other roles fell too, or people merely stopped calling, cannot be seen."
+        return f"One role only is known well enough, among people referred: {found[0]}. Whether contacts in other roles fell too, or people merely stopped calling, cannot be seen."
     return f"By role, among people referred: {'; '.join(found)}. Help that meets a need should lower contacts in every role; people who merely stop calling would lower their own calls alone. Intervals this wide seldom tell the two apart."
 
 

@@ -160,6 +160,16 @@ def test_economics_of_a_failed_check_say_so_where_the_ratio_stands_and_hours_are
     assert "where each contact averted saves" in whole and "a contact takes" not in whole
 
 
+def test_the_first_page_names_what_was_not_shown_and_which_rules_were_not_met():
+    first = {name: text_of(name).split("\n## Effect")[0] for name in ("demonstration", "panel only", "pseudonymised", "tiny")}
+    harmless, saved = "whether anybody came to harm", "what officer time the scheme saves; what the scheme is worth in pounds"
+    assert "Not shown in this run" not in first["demonstration"] and f"Not shown in this run: {harmless}; {saved}." in first["tiny"]
+    assert "Not shown in this run: whether contacts are linked to the right people; what the scheme is worth in pounds." in first["pseudonymised"]
+    assert f"Not shown in this run: whether contacts are linked to the right people; {harmless}; how the scheme was delivered; {saved}." in first["panel only"]
+    limits = text_of("demonstration").split("\n## Limits")[1]
+    assert "1 of the rules that the extracts were held to is not met in full (under Data)." in first["demonstration"] and "1 of the rules that they were held to is not met in full" in limits
+
+
 def test_real_extracts_have_neither_banner_nor_truth():
     context = report_of("real").context
     assert context["banner"] == "" and not context["has_truth"]

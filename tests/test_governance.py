@@ -117,6 +117,9 @@ def test_the_data_log_has_every_file_with_its_hash_and_what_its_contract_found()
     log = list_data(provenance, report_frames.validation_results(), PARAMS.study, [("codes.csv", "ef" * 32)])
     assert log["item"].tolist() == ["contacts.csv", "calls/ (84 files)", "codes.csv"] and log["sha256"].str.len().eq(64).all()
     assert log.loc[0, ["n_rows", "n_rules", "n_rules_broken"]].tolist() == [101000, 2, 1] and log.loc[1:, "n_rows"].isna().all()
+    monthly = pd.DataFrame([("contact_months", "R", "Why", "warning", False, 15, 100)], columns=["table", "rule", "reason", "severity", "passed", "n_unexpected", "n_rows"])
+    both = list_data(provenance, pd.concat([report_frames.validation_results(), monthly]), PARAMS.study, [])
+    assert both.loc[0, ["n_rows", "n_rules", "n_rules_broken"]].tolist() == [101000, 3, 2]
     shown = show_data(log, 10)
     assert shown.loc[0, "Covers"] == "1 January 2014 to 30 April 2022" and shown.loc[0, "Rows"] == "101,000" and shown.loc[1, "Rows"] == "–"
     assert {"audit.csv", "checklists.csv"} <= {name for name, _ in hash_lookups(ROOT / "data/reference")}

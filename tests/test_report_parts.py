@@ -85,6 +85,13 @@ def test_the_mechanism_says_of_each_step_what_was_found():
     assert "26% fewer contacts among people referred" in text and "560 of 1,015 people analysed met a mentor" in text and "and not by which of these steps" in text
 
 
+def test_an_estimate_without_an_interval_stands_in_no_sentence_on_roles():
+    row = report_frames.effects().query("outcome == 'n_101'")
+    roles = pd.concat([row.assign(outcome="n_caller"), row.assign(outcome="n_victim", estimate=-1.27, ci_low=float("nan"), ci_high=float("nan"))])
+    assert report_mechanism.write_roles(roles).startswith("One role only is known well enough, among people referred: calls by the person 20% fewer")
+    assert report_mechanism.write_roles(roles.tail(1)).startswith("Roles are told apart, but no effect")
+
+
 def bare():
     """Tables of a run in which almost nothing could be had."""
     tables = {name: table.iloc[:0] for name, table in controlled_tables().items()}
