@@ -16,7 +16,7 @@ from pipeline.cohort import build_cohort
 from pipeline.contrasts import PRIMARY, Fit, Trials, assemble_trials, fit_contrast
 from pipeline.effect import Draws, Fits, complier_draws, complier_inverse, group_totals, list_persons, log_irr
 from pipeline.errors import InputError
-from pipeline.influence import influence_of_people, influence_of_total, net_influence
+from pipeline.influence import influence_of_people, influence_of_total, net_influence, with_draws
 from pipeline.link_draws import people_of_draw
 from pipeline.multiple_imputation import pool_draws, t_interval
 from pipeline.panel import build_panel
@@ -96,13 +96,15 @@ def pool_linkage(drawn: pd.DataFrame, trials: Trials, fits: Fits, draws: Draws, 
     accepted = estimate_effects(trials, fits.referral, fits.is_net)
     inverse, inverse_draws = complier_draws(trials, fits, draws)
     resampled = {"referral": draws.referral[PRIMARY].var(ddof=1), "engaged": inverse_draws.var(ddof=1) / inverse**2}
+    # Those that the interval before has: an uncertain standard error of a draw's estimate is no surer for there being several.
+    df = with_draws(fits.df.referral[PRIMARY], len(draws.multiplicities))
     rows = []
     for estimand, estimator in CARRIED.items():
         before = primary_rows(effects, estimand, estimator).iloc[0]
         factor = resampled[estimand] / getattr(accepted, f"{estimand}_variance")
         # Never less than of the accepted links: doubt about them must not narrow the interval.
         within = np.maximum(factor * drawn[f"{estimand}_variance"], resampled[estimand])
-        pooled = pool_draws(drawn[estimand], within, fits.df.referral[PRIMARY])
+        pooled = pool_draws(drawn[estimand], within, df)
         after = t_interval(before["estimate"], pooled["total"], pooled["df"], confidence)
         if not np.isfinite(before["ci_high"]):
             after["ci_high"] = before["ci_high"]

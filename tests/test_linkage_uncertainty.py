@@ -59,6 +59,8 @@ def test_draws_that_move_nobody_leave_estimate_and_interval_alone(analysis):
     assert table["estimate_pooled"].to_numpy() == pytest.approx(table["estimate_accepted"].to_numpy(), abs=1e-9)
     assert (table["between"] < 1e-12).all() and (table["share_from_linkage"] < 1e-9).all()
     assert table["std_error"].to_numpy() == pytest.approx(table["std_error_without"].to_numpy(), rel=1e-6)
+    # However little the links leave in doubt, that doubt never makes an interval narrower.
+    assert (table["ci_low"] <= table["ci_low_without"]).all() and (table["ci_high"] >= table["ci_high_without"]).all()
 
 
 def test_draws_that_move_a_client_widen_the_interval(analysis):
