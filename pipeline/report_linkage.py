@@ -160,10 +160,10 @@ def write_true(row) -> str:
 
 
 def show_differences(linkage_differences: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """Return each contrast of each measure in percentage points with its interval."""
+    """Return each contrast of each measure in percentage points with its interval; none where every contact was found alike, which measures no spread."""
     return pd.DataFrame([
         {"Measure": row.measure[0].upper() + row.measure[1:], "Contrast": row.contrast[0].upper() + row.contrast[1:], "Difference": dash_if_missing(row.estimate, write_hundredths),
-         "Interval": interval_words(row.ci_low, row.ci_high, write_hundredths), "Contacts": count_words(row.n_contacts, threshold)}
+         "Interval": interval_words(row.ci_low, row.ci_high, write_hundredths) if row.ci_low < row.ci_high else "–", "Contacts": count_words(row.n_contacts, threshold)}
         for row in linkage_differences.itertuples() if row.measure != "match probability"
     ])  # fmt: skip
 

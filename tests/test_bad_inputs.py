@@ -106,6 +106,12 @@ def test_a_report_is_whole_whichever_tables_are_missing(group):
     assert gone and faults(make_report(report_worlds.empty(tables, gone), PARAMS, draw=False).markdown.replace("\\", "")) == []
 
 
+@pytest.mark.parametrize("name", report_worlds.WORLDS)
+def test_a_dash_is_explained_where_there_is_one(name):
+    for above in text_of(name).split("\nA dash means")[:-1]:
+        assert "| – |" in above[above.rindex("\n\n|") :]
+
+
 def test_the_checks_of_this_file_can_fail():
     assert faults("# A\n\n## B\n\n## C\n\nword") == ["## B"]
     assert faults("# A\n\nA fall of nan%.") and faults("# A\n\nFound in .") and faults("# A\n\n| a |  |") and faults("# A\n\nword\n- item")

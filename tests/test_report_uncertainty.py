@@ -7,6 +7,7 @@ from pipeline.figures import finish_figure
 from pipeline.figures_uncertainty import draw_reliability
 from pipeline.missed_links import ESTIMATE, MEASURED, NEARER_END
 from pipeline.markdown import read_template
+from pipeline.report_linkage import show_differences
 from pipeline.report_uncertainty import control_uncertainty, write_section
 
 UNCERTAINTY = pd.DataFrame([
@@ -75,3 +76,9 @@ def test_the_figure_says_where_calibrated_and_seen_differ_most():
     picture = finish_figure("calibration", "Reliability", draw_reliability(calibration), dpi=50)
     assert "from 0 on, 0.800 against 0.700" in picture.alt
     assert draw_reliability(calibration.iloc[:0])[1] == ""
+
+
+def test_a_difference_without_spread_has_no_interval():
+    rows = [("found by details alone", "referred less not referred, after", 0.0, 0.0, 0.0, 0.0, 130, 680), ("found by details alone", "difference in differences", 0.019, 0.011, -0.003, 0.041, 130, 680)]
+    differences = pd.DataFrame(rows, columns=["measure", "contrast", "estimate", "std_error", "ci_low", "ci_high", "n_people", "n_contacts"])
+    assert show_differences(differences, 10)["Interval"].tolist() == ["–", "\u22120.3 to +4.1".replace(" ", "\u00a0")]
