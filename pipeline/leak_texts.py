@@ -55,7 +55,8 @@ def decode(content: bytes) -> str:
 def read_page(text: str) -> str:
     """Return a page as it is written and as it is read, embedded pictures as what they hide."""
     pictures = [read_png(base64.b64decode(packed)) for packed in EMBEDDED.findall(text)]
-    bare = EMBEDDED.sub(" ", text)
+    # Where a long word may break is no end of it.
+    bare = EMBEDDED.sub(" ", text).replace("<wbr>", "")
     return "\n".join([html.unescape(bare), html.unescape(TAG.sub(" ", bare)), *pictures])
 
 

@@ -115,6 +115,7 @@ def test_the_shadow_at_the_edge_of_a_wide_table_leaves_its_words_legible(browser
     view, _ = open_page(browser, pages("tiny"), WIDTHS[1])
     ink = view.evaluate("getComputedStyle(document.querySelector('td')).color.match(/\\d+/g).map(Number)")
     shadow = view.evaluate("getComputedStyle(document.querySelector('.scroll')).backgroundImage")
+    assert view.evaluate("getComputedStyle(document.querySelector('.frame')).backgroundImage") == shadow, "a figure that scrolls says so too"
     view.close()
     darkest = max(float(alpha) for alpha in re.findall(r"rgba\(0, 0, 0, ([0-9.]+)\)", shadow))
     paper = [255 * (1 - darkest)] * 3
@@ -136,6 +137,17 @@ def test_a_telephone_never_scrolls_the_page_sideways_and_no_text_is_cut_off(brow
         (one.getBoundingClientRect().right > window.innerWidth + 1 || one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline' && one.clientWidth > 0)).map(one => one.outerHTML.slice(0, 90))""")
     view.close()
     assert width == WIDTHS[0] and outside == []
+
+
+def test_on_a_desk_a_table_is_as_wide_as_it_needs_and_the_window_allows_and_nothing_of_its_caption_is_out_of_sight(browser, pages):
+    view, _ = open_page(browser, pages("demonstration"), WIDTHS[1])
+    unfold(view)
+    cut = view.evaluate("[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.getAttribute('aria-label'))")
+    page = view.evaluate("document.documentElement.scrollWidth")
+    view.set_viewport_size({"width": WIDTHS[0], "height": 800})
+    captions = view.evaluate("[...document.querySelectorAll('caption')].filter(one => [...one.getClientRects()].length && one.scrollWidth > one.closest('.scroll').clientWidth + 1).map(one => one.textContent)")
+    view.close()
+    assert cut == [] and page == WIDTHS[1] and captions == []
 
 
 def unfold(view):

@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from report_notebook import make_report
 
 from pipeline.figures import finish_figure
+from pipeline.leak_texts import read_text
 from pipeline.markdown import TEMPLATES, escape, write_table
 from pipeline.params import check_params, load_sections
 from pipeline.rendering import READER, render_html, render_pdf
@@ -119,18 +120,46 @@ def test_a_tall_figure_leaves_no_page_half_empty_and_a_flat_one_stays_where_it_i
     assert (text.index("What comes after it") < text.index("The caption")) == has_text_before
 
 
+def typst_of(rows):
+    return pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
+
+
 def test_a_table_gives_its_width_to_what_there_is_most_of():
     """Not to the longest name, which may break after its point, nor to the one long value among short ones."""
     rows = pd.DataFrame({"Parameter": ["a.b"] * 20 + ["pass_marks.negative_control_coverage_at_least"], "Value": ["1"] * 20 + ["name " * 60], "Meaning": ["a word of the meaning " * 8] * 21})
-    source = pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
+    source = typst_of(rows)
     widths = [float(width) for width in re.findall(r"([\d.]+)%", re.search(r"columns: \(([^()]*)\)", source)[1])]
     assert len(widths) == 3 and widths[2] > 50 and widths[0] < 35 and "marks.\u200bnegative" in source
 
 
 def test_a_table_whose_cells_are_hardly_wider_than_their_columns_has_widths_all_the_same():
     rows = pd.DataFrame({name: [f"{'w' * 23} w"] for name in "ABCD"} | {"E": ["v" * 5]})
-    source = pypandoc.convert_text(write_table(rows, "C"), "typst", format=READER, extra_args=[f"--lua-filter={TEMPLATES / 'typst.lua'}"])
+    source = typst_of(rows)
     assert "nan" not in source and 99 < sum(map(float, re.findall(r"([\d.]+)%", re.search(r"columns: \(([^()]*)\)", source)[1]))) < 101
+
+
+def test_a_short_table_stays_on_one_page_and_no_row_is_split_but_one_that_might_not_fit_a_page():
+    short, long = (pd.DataFrame({"A": ["a"] * n_rows, "B": ["b"] * n_rows}) for n_rows in (10, 40))
+    assert "#block(breakable: false)[#set table.cell(breakable: false)" in typst_of(short) and "#block()[#set table.cell(breakable: false)" in typst_of(long)
+    assert "#block()[\n" in typst_of(pd.DataFrame({"A": ["word " * 2000], "B": ["word " * 2000]}))
+
+
+def test_a_figure_that_takes_most_of_a_page_takes_all_of_it_and_no_row_stands_above_it(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name, size in (("dot", (2, 1)), ("next", (2, 3.6))):
+        (tmp_path / "figures" / f"{name}.png").write_bytes(finish_figure(name, "", (Figure(figsize=size), ""), dpi=10).png)
+    after = FIGURE.replace("dot", "next").replace("A caption", "The caption") + '{alt="It shows a dot"}'
+    rows = write_table(pd.DataFrame({"A": [f"row {place}" for place in range(90)]}), "C")
+    render_pdf(f'{FIGURE}{{alt="It shows a dot"}}\n\n{after}\n\n{rows}', tmp_path, tmp_path / "a.pdf", "T")
+    alone = [leaf.extract_text() for leaf in PdfReader(tmp_path / "a.pdf").pages if "The caption" in leaf.extract_text()]
+    assert len(alone) == 1 and "row" not in alone[0]
+
+
+def test_a_long_name_of_code_may_break_after_its_parts_and_is_one_word_to_whoever_searches_the_page(tmp_path):
+    (tmp_path / "figures").mkdir()
+    render_html("pass_marks.coverage_at_least and Brown_Smith", tmp_path, tmp_path / "a.html", "T")
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "pass_<wbr>marks.<wbr>coverage_<wbr>at_<wbr>least and Brown_Smith" in page and "pass_marks.coverage_at_least" in read_text("a.html", page.encode())
 
 
 @pytest.mark.parametrize("alt", ["", '{alt=""}'])

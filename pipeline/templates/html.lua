@@ -1,8 +1,19 @@
 -- Tables a screen reader can follow and a telephone can scroll: scope on headings, no fixed widths, a region around each.
+local LONG = 16
+
 local function set_scope(rows, scope)
   for _, row in ipairs(rows) do
     for _, cell in ipairs(row.cells) do cell.attr.attributes.scope = scope end
   end
+end
+
+-- A heading breaks between its words, not within "p-value".
+local function keep_hyphens(head)
+  local keep = { Str = function(word) return word.text:find("%-") and #word.text <= LONG and pandoc.Span({ word }, pandoc.Attr("", { "whole" })) or nil end }
+  for _, row in ipairs(head.rows) do
+    for _, cell in ipairs(row.cells) do cell.contents = pandoc.Blocks(cell.contents):walk(keep) end
+  end
+  return head
 end
 
 -- A figure keeps a width at which its words can be read, and scrolls within its frame where the page is narrower.
@@ -12,9 +23,24 @@ function Figure(figure)
   return figure
 end
 
+-- A long name of code, such as a parameter's or a file's, may break after each of its parts.
+function Str(word)
+  if #word.text <= LONG or not word.text:find("_", 1, true) or not word.text:find("^[%w_./]+$") then return nil end
+  local parts = {}
+  for part in word.text:gmatch("[^_./]*[_./]?") do
+    if part ~= "" then
+      parts[#parts + 1] = pandoc.Str(part)
+      parts[#parts + 1] = pandoc.RawInline("html", "<wbr>")
+    end
+  end
+  parts[#parts] = nil
+  return parts
+end
+
 function Table(tbl)
   for i, spec in ipairs(tbl.colspecs) do tbl.colspecs[i] = { spec[1], nil } end
   set_scope(tbl.head.rows, "col")
+  tbl.head = keep_hyphens(tbl.head)
   if tbl.attr.attributes["row-headings"] then
     tbl.attr.attributes["row-headings"] = nil
     for _, body in ipairs(tbl.bodies) do

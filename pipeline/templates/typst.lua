@@ -27,7 +27,9 @@ end
 -- A page holds about this many characters of a table's type side by side.
 local LINE = 112
 local NARROW = 22
-local SHORT = 10
+-- A table of so few lines stays on one page, and a row of so few on the page where it begins; a page holds about 60.
+local SHORT = 14
+local LOW = 30
 -- A place to break within a word, without width.
 local OPENING = "\u{200b}"
 
@@ -56,14 +58,25 @@ local function open_names(word)
   if #word.text > NARROW and not word.text:find("/") then return pandoc.Str((word.text:gsub("(%l%.)(%l)", "%1" .. OPENING .. "%2"))) end
 end
 
+-- How many lines the rows of a table take altogether, and the highest of them; `chars` are what a line of each column holds.
+local function count_lines(rows, chars)
+  local sum, highest = 0, 1
+  for _, row in ipairs(rows) do
+    local lines = 1
+    for i, cell in ipairs(row.cells) do lines = math.max(lines, math.ceil(longest({ cell }, utf8.len) / chars[i])) end
+    sum, highest = sum + lines, math.max(highest, lines)
+  end
+  return sum, highest
+end
+
 -- Tables that would not fit get widths: no column narrower than its longest word, narrow columns on one line, and what
--- is left for the wordy ones. Headings take two lines at most. Short tables stay on one page.
+-- is left for the wordy ones. Headings take two lines at most. Short tables stay on one page, and rows are not split.
 function Table(tbl)
   tbl = tbl:walk({ Str = open_names })
   local rows = {}
   for _, body in ipairs(tbl.bodies) do for _, row in ipairs(body.body) do rows[#rows + 1] = row end end
   local count = function(text) return utf8.len(text) or #text end
-  local needs, widths, over, one_line, total, used, wanting = {}, {}, {}, 0, 0, 0, 0
+  local needs, widths, over, chars, one_line, total, used, wanting = {}, {}, {}, {}, 0, 0, 0, 0
   for i = 1, #tbl.colspecs do
     local cells, head = {}, { tbl.head.rows[1].cells[i] }
     for _, row in ipairs(rows) do cells[#cells + 1] = row.cells[i] end
@@ -85,9 +98,12 @@ function Table(tbl)
       width = (widths[i] + (LINE - used) * over[i] / wanting) / LINE
     end
     tbl.colspecs[i] = { spec[1], width }
+    chars[i] = width and math.max(width * LINE - 2, 1) or LINE
   end
-  if #rows > SHORT then return tbl end
-  return { pandoc.RawBlock("typst", "#block(breakable: false)["), tbl, pandoc.RawBlock("typst", "]") }
+  local lines, highest = count_lines(rows, chars)
+  local whole = lines > SHORT and "" or "breakable: false"
+  local rule = highest > LOW and "" or "#set table.cell(breakable: false)\n"
+  return { pandoc.RawBlock("typst", "#block(" .. whole .. ")[" .. rule), tbl, pandoc.RawBlock("typst", "]") }
 end
 
 -- Term and meaning in one paragraph.
