@@ -131,9 +131,8 @@ def write_below(missed_links: pd.DataFrame) -> str:
     row = missed_links.iloc[0]
     if pd.isna(row["share_same"]):
         return f"Of the {count_words(row['n_pairs_below'], 10)} pairs below the floor too few join two nominal ids, or too few of those one person's, to say how many are one person's after all."
-    expected = "fewer than 10" if pd.isna(row["expected_matches"]) else write_number(row["expected_matches"])
     return (
-        f"{count_words(row['n_pairs_below'], 10)} pairs lie below the floor. By the model {expected} of them are one person's; of those in which both sides have a nominal id "
+        f"{count_words(row['n_pairs_below'], 10)} pairs lie below the floor. By the model {count_words(row['expected_matches'], 10)} of them are one person's; of those in which both sides have a nominal id "
         f"{write_percent(100 * row['share_same'])} are (at most {write_percent(100 * row['share_same_at_most'])}). The table counts each as lost to everybody else, which is far too many, and shows what that would do if it "
         "fell on one arm after referral alone."
     )
