@@ -12,6 +12,7 @@ from test_bracket import PLAN, VERDICTS, WORLDS, effects
 
 from pipeline.bracket import bracket_designs
 from pipeline.verify_audit import check_differences
+from pipeline.verify_derived import check_controls
 from pipeline.verify_economics import find_freedom, verify_economics
 from pipeline.verify_hours import verify_hours
 
@@ -85,3 +86,10 @@ def test_the_brackets_p_values_agree_and_a_wrong_one_is_found():
     wrong = tables["bracket"].assign(p_differs=tables["bracket"]["p_differs"] * 1.1)
     assert len(check_differences(tables | {"bracket": wrong})[2]) == 3
     assert "apart or not" in check_differences(tables | {"bracket": tables["bracket"].assign(is_apart=~tables["bracket"]["is_apart"])})[2][0]
+
+
+def test_a_control_without_an_estimate_covers_nothing_when_controls_are_summarised_again():
+    controls = pd.DataFrame({"estimand": "engaged", "estimate": [0.1, -0.1, None, 0.3], "covers": [True, True, False, False], "p_value": [0.9, 0.4, None, 0.01]})
+    summary = pd.DataFrame({"estimand": ["engaged"], "mean_estimate": [0.1], "sd": [0.2], "coverage": [0.5], "rejected": [0.25]})
+    assert check_controls({"negative_controls": controls, "negative_control_summary": summary})[2] == []
+    assert len(check_controls({"negative_controls": controls, "negative_control_summary": summary.assign(coverage=2 / 3)})[2]) == 1
