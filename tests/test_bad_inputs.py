@@ -157,6 +157,7 @@ def test_a_ready_panel_is_told_no_register_no_referrer_and_no_hours():
     text, whole = text_of("panel only"), text_of("demonstration")
     assert "how many referrals were made and accepted" in text and "how many people were referred, accepted" not in text and not re.search(r"^\| Flow .*Referrals", text, flags=re.M)
     assert re.search(r"^\| Flow .*Referrals", whole, flags=re.M) and "Who referred them is not on record here." in text and "Who referred them is not" not in whole
+    assert "cannot be seen here, beyond who was referred. Nothing here shows" in text and "as far as its register and its list of mentors say. Nothing here" in whole
     assert "Hours come before pounds" in whole and "In complete extracts" in text
 
 
