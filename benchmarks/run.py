@@ -3,6 +3,7 @@
 Everything runs in a copy of the committed project in a temporary folder, so that nobody's results are touched.
 """
 
+import ast
 import os
 import platform
 import re
@@ -50,7 +51,7 @@ def write_bare_notebooks(folder: Path) -> list[str]:
     for path in sorted((folder / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-        imports = [line for source in sources for line in source.splitlines() if line.startswith(("import ", "from "))]
+        imports = [ast.unparse(node) for source in sources for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
         twin = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(imports))], metadata=notebook.metadata)
         nbformat.write(twin, bare / path.name)
     return [path.stem for path in sorted(bare.glob("*.ipynb"))]
