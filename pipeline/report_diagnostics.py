@@ -58,24 +58,30 @@ def write_detectable(tables: dict[str, pd.DataFrame], template: str) -> Markup:
     return Markup(fill_template(template, {"table": write_table_if_any(shown, "Ratios that a test at 5% finds in 80 of 100 such studies", NUMBERS, "detectable"), "smallest_fall": write_percent(100 * (1 - smallest), 0)}))
 
 
-def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
-    """Return the sections that stand after the effects, from controlled `tables`; empty where the stage made none of them."""
-    names = ("safety", "honest_bounds", "score_bootstrap", "e_values")
-    found = {name: tables.get(name, pd.DataFrame()) for name in names}
-    if all(table.empty for table in found.values()):
+def write_harm(tables: dict[str, pd.DataFrame], parameters, template: str) -> Markup:
+    """Return what the outcomes say that may show harm, from controlled `tables`; empty where there is no such table."""
+    safety, threshold = tables.get("safety", pd.DataFrame()), parameters.disclosure.threshold
+    if safety.empty:
         return Markup("")
-    threshold = parameters.disclosure.threshold
-    recorded = found["safety"][found["safety"]["status"].ne("not recorded in these extracts")] if len(found["safety"]) else found["safety"]
-    numbers = recorded.reindex(columns=["n_events", "rate_referred", "estimate"])
-    is_shown = bool(numbers.notna().any(axis=None))
-    absent = found["safety"].drop(recorded.index)
+    recorded = safety[safety["status"].ne("not recorded in these extracts")]
+    is_shown = bool(recorded[["n_events", "rate_referred", "estimate"]].notna().any(axis=None))
     context = {
         "parameters": parameters,
-        "figure": {"honest_bounds": figures.get("honest_bounds", "")},
-        "has_intervals": bool(recorded.reindex(columns=["ci_low"]).notna().any(axis=None)),
+        "has_intervals": bool(recorded["ci_low"].notna().any()),
         "hidden": ", ".join(name_harms(recorded)) if not is_shown else "",
         "safety": write_table_if_any(show_safety(recorded if is_shown else recorded.iloc[:0], threshold), "Outcomes that may show harm; rates are incidents per 100 person-years", NUMBERS, "safety"),
-        "absent": ", ".join(name_harms(absent)),
+        "absent": ", ".join(name_harms(safety.drop(recorded.index))),
+    }
+    return Markup(fill_template(template, context))
+
+
+def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], parameters, template: str) -> Markup:
+    """Return how far the answer bends, from controlled `tables`; empty where the stage made none of them."""
+    found = {name: tables.get(name, pd.DataFrame()) for name in ("honest_bounds", "score_bootstrap", "e_values")}
+    if all(table.empty for table in found.values()):
+        return Markup("")
+    context = {
+        "figure": {"honest_bounds": figures.get("honest_bounds", "")},
         "bounds": write_table_if_any(show_bounds(found["honest_bounds"]), "Intervals of the effect of being referred when the arms may have drifted apart", NUMBERS, "bounds"),
         "breakdown": write_breakdown(found["honest_bounds"], parameters.diagnostics.block_months),
         "scored": write_scored(found["score_bootstrap"]),

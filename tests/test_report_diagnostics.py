@@ -11,7 +11,7 @@ from pipeline.figures import finish_figure
 from pipeline.figures_diagnostics import draw_bounds
 from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import read_template
-from pipeline.report_diagnostics import control_diagnostics, control_e_values, write_breakdown, write_detectable, write_scored, write_section
+from pipeline.report_diagnostics import control_diagnostics, control_e_values, write_breakdown, write_detectable, write_harm, write_scored, write_section
 
 PARAMETERS = SimpleNamespace(disclosure=SimpleNamespace(threshold=10), diagnostics=SimpleNamespace(block_months=3), panel=SimpleNamespace(months_after=12))
 
@@ -48,7 +48,8 @@ def test_an_e_value_is_that_of_the_published_ratio_and_goes_with_it():
 
 
 def section(**changed):
-    return "\n".join(write_section(tables() | changed, {}, PARAMETERS, read_template(name)) for name in ("harm", "diagnostics")).replace("\\", "")
+    made = tables() | changed
+    return "\n".join([write_harm(made, PARAMETERS, read_template("harm")), write_section(made, {}, PARAMETERS, read_template("diagnostics"))]).replace("\\", "")
 
 
 def test_what_could_be_found_is_said_before_without_any_estimate():
@@ -66,7 +67,7 @@ def test_harm_is_shown_uncorrected_and_what_is_not_recorded_is_said():
 
 def test_no_gap_reaches_the_reader():
     assert not re.search(r"(?<![A-Za-z])(nan|None|NaT|<NA>)(?![A-Za-z])", section())
-    assert not write_section({}, {}, PARAMETERS, "x").strip() and not write_detectable({}, "x")
+    assert not write_section({}, {}, PARAMETERS, "x").strip() and not write_harm({}, PARAMETERS, "x") and not write_detectable({}, "x")
 
 
 def test_e_values_bear_their_remark():
