@@ -7,7 +7,7 @@ import math
 
 import pandas as pd
 
-from pipeline.wording import name_direction, write_number, write_percent
+from pipeline.wording import has_failed, name_direction, write_number, write_percent
 
 UNITS = {"percent fewer": lambda value: write_percent(value, 0), "hours": lambda value: write_hours_number(value), "pounds": lambda value: write_rounded(value), "pounds a year": lambda value: write_rounded(value)}
 # The joiner keeps the minus with its number where a cell is narrow.
@@ -118,11 +118,6 @@ def write_limits(hours: pd.DataFrame, model_checks: pd.DataFrame) -> str:
     links = "" if row["includes_linkage"] else " and holds no doubt about the links"
     secondary = "Officer hours are a secondary outcome: the interval is not corrected for the number of outcomes" if row["basis"] == "recorded" else "The interval takes the typical times as known"
     return f"{secondary}{links}.{' A check of the model failed (see the first page): hours and pounds rest on the same model and are not supported either.' if has_failed(model_checks) else ''}"
-
-
-def has_failed(model_checks: pd.DataFrame) -> bool:
-    """Return whether a check of the model missed its pass mark."""
-    return len(model_checks) > 0 and bool(model_checks["passed"].eq(False).fillna(False).any())
 
 
 def write_note(row) -> str:

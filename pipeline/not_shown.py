@@ -1,9 +1,11 @@
 """What a set of extracts could not show, in sentences for the report: a reader must not take silence for a check that was passed.
 
-Everything is read off the kind of the set and the tables it led to, so that nothing is typed twice.
+Everything is read off the kind of the set and the tables it led to, so that nothing is typed twice. Builds on pipeline.wording.
 """
 
 import pandas as pd
+
+from pipeline.wording import is_missed
 
 LINKED_ELSEWHERE = [
     "Whether contacts are linked to the right people. Linking was done elsewhere, and nothing in these extracts can tell how often it was wrong. Links that are missed more often after "
@@ -73,7 +75,7 @@ def write_lacking(tables: dict[str, pd.DataFrame]) -> str:
 
 def count_broken(validation_results: pd.DataFrame) -> int:
     """Return how many rules are not met in full, warnings with them."""
-    return int((~validation_results["passed"].fillna(True).astype(bool)).sum())
+    return int(is_missed(validation_results).sum())
 
 
 def name_primary(outcomes: list[str]) -> list[str]:

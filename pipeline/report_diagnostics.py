@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.disclosure import control_table
 from pipeline.honest_bounds import last_bound_excluding
 from pipeline.markdown import Markup, fill_template, write_table_if_any
-from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
+from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_one, write_ratio
 from pipeline.robustness import e_value, e_value_of_interval, e_value_remark
 from pipeline.wording import PRIMARY, write_number, write_p, write_percent
 
@@ -104,11 +104,6 @@ def show_safety(safety: pd.DataFrame, threshold: int) -> pd.DataFrame:
          "Interval": interval_words(row.ci_low, row.ci_high, write_ratio), "p-value": dash_if_missing(row.p_value, write_p)}
         for row in safety.itertuples()
     ])  # fmt: skip
-
-
-def write_one(value) -> str:
-    """Return a number with one decimal."""
-    return write_number(value, 1)
 
 
 def show_bounds(honest_bounds: pd.DataFrame) -> pd.DataFrame:

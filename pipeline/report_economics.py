@@ -11,7 +11,7 @@ from pipeline.contact_hours import EVERYONE, REFERRED, find_hours
 from pipeline.labels import label
 from pipeline.markdown import Markup, fill_template, write_list, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words
-from pipeline.wording import write_number, write_percent
+from pipeline.wording import has_failed, write_number, write_percent
 
 TABLES = ["officer_hours", "contact_hours", "costs", "benefit_cost", "switching_values", "tornado", "published_hours"]
 NUMBERS = {
@@ -39,7 +39,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "months": months,
         "illustration": words.write_illustration(costs),
         "has_hours": hours["hours_averted"].notna().any(),
-        "has_failed": words.has_failed(tables.get("model_checks", pd.DataFrame())),
+        "has_failed": has_failed(tables.get("model_checks", pd.DataFrame())),
         "hours": words.write_hours(hours, months, confidence),
         "basis": words.write_basis(hours, percent_timed),
         "limits": words.write_limits(hours, tables.get("model_checks", pd.DataFrame())),

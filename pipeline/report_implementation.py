@@ -11,7 +11,7 @@ from pipeline.implementation_claims import control_implementation_claims
 from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.mentors import control_mentors
 from pipeline.report_moderators import name_level
-from pipeline.report_tables import dash_if_missing
+from pipeline.report_tables import dash_if_missing, write_one
 from pipeline.wording import write_date, write_number, write_percent
 
 SUPPRESSED = "suppressed"
@@ -184,11 +184,6 @@ def show_doses(doses: pd.DataFrame) -> pd.DataFrame:
          "Contacts a year, before": dash_if_missing(row.contacts_before, write_one), "Contacts a year, after": dash_if_missing(row.contacts_after, write_one)}
         for row in doses.itertuples()
     ])  # fmt: skip
-
-
-def write_one(value) -> str:
-    """Return a number with one decimal."""
-    return write_number(value, 1)
 
 
 def show_mentor_years(mentor_years: pd.DataFrame, last_day) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from pipeline.markdown import Markup, fill_template, write_table_if_any
 from pipeline.report_tables import count_words, dash_if_missing, interval_words, write_ratio
-from pipeline.wording import write_number, write_p
+from pipeline.wording import has_failed, write_number, write_p
 
 CHARACTERISTICS = {
     "everyone": "Everyone", "primary_need": "Need", "referral_source": "Referred by", "prior_demand": "Contacts before", "age": "Age", "sex": "Sex", "pandemic": "Pandemic",
@@ -39,7 +39,7 @@ def write_section(tables: dict[str, pd.DataFrame], figures: dict[str, Markup], p
         "n_tried": len(parameters.subgroups.tried),
         "n_tests": len(tests),
         "summary": write_differing(groups, size),
-        "has_failed": tables["model_checks"]["passed"].eq(False).fillna(False).any() if "model_checks" in tables else False,
+        "has_failed": has_failed(tables.get("model_checks", pd.DataFrame())),
         "people_at_least": parameters.subgroups.people_at_least,
         "figure": figures.get("subgroups", ""),
         "tests": write_table_if_any(show_tests(groups), "Whether the groups of a characteristic differ: interaction tests (Wald, with Welch's correction for small groups), and the same corrected for their number (Holm)", NUMBERS, "subgroup-tests"),

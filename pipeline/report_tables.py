@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.labels import explain_loss, label, label_lag
 from pipeline.link_quality import OF_CLIENTS
-from pipeline.wording import change_of, close_up, write_beside, write_date, write_number, write_p, write_percent, write_ratio, write_signed
+from pipeline.wording import change_of, close_up, is_missed, write_beside, write_date, write_number, write_p, write_percent, write_ratio, write_signed
 
 COMPLETENESS = "completeness of "
 
@@ -44,6 +44,11 @@ def write_fewer(value) -> str:
 def dash_if_missing(value, write) -> str:
     """Return `value` as `write` writes it, a dash when it is missing."""
     return "–" if pd.isna(value) else write(value)
+
+
+def write_one(value) -> str:
+    """Return a number with one decimal."""
+    return write_number(value, 1)
 
 
 def show_claims(claims: pd.DataFrame, threshold: int) -> pd.DataFrame:
@@ -243,8 +248,7 @@ def write_difference(value) -> str:
 
 def show_validation(validation_results: pd.DataFrame) -> pd.DataFrame:
     """Return per extract how many rules were tested, and how many of them were not met."""
-    is_broken = ~validation_results["passed"].fillna(True).astype(bool)
-    counted = validation_results.assign(is_broken=is_broken).groupby("table", sort=False)["is_broken"].agg(["size", "sum"])
+    counted = validation_results.assign(is_broken=is_missed(validation_results)).groupby("table", sort=False)["is_broken"].agg(["size", "sum"])
     return pd.DataFrame(
         [
             {"Extract": label("extract", table), "Rules tested": f"{n_rules}", "Result": f"{n_broken} not met" if n_broken else "all met"}
@@ -255,7 +259,7 @@ def show_validation(validation_results: pd.DataFrame) -> pd.DataFrame:
 
 def show_broken_rules(validation_results: pd.DataFrame, threshold: int) -> pd.DataFrame:
     """Return each rule that an extract does not meet in full, with its reason; no rows when all are met."""
-    broken = validation_results[~validation_results["passed"].fillna(True).astype(bool)]
+    broken = validation_results[is_missed(validation_results)]
     return pd.DataFrame(
         [
             {"Extract": label("extract", row.table), "Rule": row.rule, "Severity": row.severity, "Rows concerned": count_words(row.n_unexpected, threshold), "Why it matters": row.reason}

@@ -125,11 +125,20 @@ def name_direction(row: pd.Series | None) -> str:
     return "fewer" if row["ci_high"] < 0 else "more"
 
 
+def is_missed(judged: pd.DataFrame) -> pd.Series:
+    """Return for each check or rule whether it was judged and not met; a missing verdict is not a failure."""
+    return judged["passed"].eq(False).fillna(False).astype(bool)
+
+
+def has_failed(model_checks: pd.DataFrame) -> bool:
+    """Return whether a check of the model missed its pass mark."""
+    return len(model_checks) > 0 and bool(is_missed(model_checks).any())
+
+
 def list_failures(model_checks: pd.DataFrame, link_quality: pd.DataFrame, validation_results: pd.DataFrame) -> list[str]:
     """Return in words every pass mark that was set beforehand and is not met; a missing verdict is not a failure."""
-    checks = model_checks[model_checks["passed"].eq(False).fillna(False).astype(bool)]
-    links = link_quality[link_quality["passed"].eq(False).fillna(False).astype(bool)]
-    rules = validation_results[validation_results["passed"].eq(False).fillna(False).astype(bool) & validation_results["severity"].eq("critical")]
+    checks, links = model_checks[is_missed(model_checks)], link_quality[is_missed(link_quality)]
+    rules = validation_results[is_missed(validation_results) & validation_results["severity"].eq("critical")]
     return [
         *[f"{str(row.check).replace('_', ' ')}: {write_against(row)}. {row.meaning}" for row in checks.itertuples()],
         *[f"linkage, {describe_link_check(row)}: {write_against(row)}" for row in links.itertuples()],
